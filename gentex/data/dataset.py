@@ -1,0 +1,139 @@
+"""A dataset: a named source of images with splits, classes or layers, and a content fingerprint."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from gentex.interfaces import Batch, ImageShape
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that could not be read, and why; it is counted, and the run goes on."""
+
+    path: str
+    reason: str
+
+
+class Dataset(ABC):
+    """Items by index, a batch at a time.
+
+    name, split: what it was asked for.
+    image: the shape of every image.
+    classes: names of the classes, by label; empty where there are none.
+    skipped: files left out, with the reason.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        image: ImageShape,
+        *,
+        classes: Sequence[str] = (),
+        skipped: Sequence[Skipped] = (),
+    ) -> None:
+        self.name = name
+        self.split = split
+        self.image = image
+        self.classes = tuple(classes)
+        self.skipped = tuple(skipped)
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batch(self, indices: Sequence[int] | Tensor) -> Batch:
+        """The items at `indices`, images float in [0, 1]; the same indices give the same batch."""
+
+    @property
+    def workers(self) -> bool:
+        """Whether `batch` is slow enough (decoding files) to be called in worker processes."""
+        return False
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same dataset with what it holds in memory on `device`."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {self.split}: {len(self)} × {self.image}>"
+
+
+class MemoryDataset(Dataset):
+    """Images held in memory as uint8 (N, C, H, W), with labels (N,); batched where they lie."""
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        classes: Sequence[str] = (),
+        skipped: Sequence[Skipped] = (),
+    ) -> None:
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(f"uint8 (N, C, H, W) images wanted, got {images.dtype} {images.shape}")
+        super().__init__(
+            name, split, ImageShape(*images.shape[1:]), classes=classes, skipped=skipped
+        )
+        self.images = images
+        self.labels = None if labels is None else labels.to(torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, indices: Sequence[int] | Tensor) -> Batch:
+        index = torch.as_tensor(indices, device=self.images.device)
+        images = self.images[index].to(torch.float32).div_(255)
+        return Batch(images, None if self.labels is None else self.labels[index])
+
+    def to(self, device: torch.device | str) -> Self:
+        moved = type(self).__new__(type(self))
+        moved.__dict__.update(self.__dict__)
+        moved.images = self.images.to(device)
+        moved.labels = None if self.labels is None else self.labels.to(device)
+        return moved
+
+
+class FileDataset(Dataset):
+    """Images decoded when they are asked for, for sets larger than memory should hold.
+
+    decode: path -> uint8 (C, H, W); it was seen to succeed when the dataset was made.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        image: ImageShape,
+        paths: Sequence[str],
+        decode: Callable[[str], Tensor],
+        labels: Sequence[int] | None = None,
+        *,
+        classes: Sequence[str] = (),
+        skipped: Sequence[Skipped] = (),
+    ) -> None:
+        super().__init__(name, split, image, classes=classes, skipped=skipped)
+        self.paths = tuple(paths)
+        self.decode = decode
+        self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def workers(self) -> bool:
+        return True
+
+    def batch(self, indices: Sequence[int] | Tensor) -> Batch:
+        index = torch.as_tensor(indices)
+        images = torch.stack([self.decode(self.paths[i]) for i in index.tolist()])
+        labels = None if self.labels is None else self.labels[index]
+        return Batch(images.to(torch.float32).div_(255), labels)

@@ -1,0 +1,165 @@
+"""Create, save and load architectures by name."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pydantic
+import safetensors
+import torch
+from safetensors.torch import load_model, save_model
+
+from gentex import interfaces
+from gentex.errors import CheckpointError, HyperparameterError, PluginError, closest
+from gentex.interfaces import ImageShape, Trainable
+from gentex.registry import Found, import_target, registry
+from gentex.seeding import seeded
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def create(
+    architecture: str,
+    *,
+    image: ImageShape | Sequence[int],
+    seed: int | None = None,
+    **hyperparameters: Any,
+) -> Any:
+    """Build an architecture by name: `create("dcgan", image=ImageShape(3, 32, 32), width=64)`.
+
+    image: the shape of the data, (channels, height, width).
+    seed: makes the initial weights a function of the seed alone; torch's global random state is
+        left as it was. None draws them from that state.
+    hyperparameters: the keyword arguments of the architecture's constructor.
+
+    Returns the model, in training mode, on the CPU. Its `config` says how it was built.
+
+    Raises UnknownNameError for a name and HyperparameterError for a keyword or value that is not
+    allowed, both naming what is.
+    """
+    found = registry().resolve("architecture", architecture)
+    cls = _model_class(found)
+    shape = _image_shape(image)
+    values = check_hyperparameters(cls, hyperparameters, found.card.name)
+    with seeded(seed):
+        model = cls(shape, **values)
+    model.config = {
+        "architecture": found.reference,
+        "plugin": {"distribution": found.plugin.distribution, "version": found.plugin.version},
+        "image": list(shape),
+        "hyperparameters": {**defaults(cls), **values},
+    }
+    return model
+
+
+def hyperparameters(cls: type) -> dict[str, inspect.Parameter]:
+    """The keyword hyperparameters of an architecture, from its constructor's signature."""
+    signature = inspect.signature(cls)
+    return {
+        name: parameter
+        for name, parameter in signature.parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and name != "image"
+    }
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """The default of every hyperparameter that has one."""
+    return {
+        name: parameter.default
+        for name, parameter in hyperparameters(cls).items()
+        if parameter.default is not parameter.empty
+    }
+
+
+def check_hyperparameters(target: Any, values: dict[str, Any], name: str) -> dict[str, Any]:
+    """`values` with the types that the signature of `target` says, or HyperparameterError."""
+    accepted = hyperparameters(target)
+    for key in values:
+        if key not in accepted:
+            listed = ", ".join(accepted) or "none"
+            hint = closest(key, accepted) if accepted else ""
+            hint = hint if hint.startswith("; did") else ""
+            raise HyperparameterError(
+                f"{name} has no hyperparameter {key!r}{hint} (accepted: {listed})"
+            )
+    missing = [k for k, p in accepted.items() if p.default is p.empty and k not in values]
+    if missing:
+        raise HyperparameterError(f"{name} needs the hyperparameter {missing[0]!r}")
+    init = target.__init__ if inspect.isclass(target) else target
+    hints = typing.get_type_hints(init, include_extras=True)
+    return {key: _coerced(value, hints.get(key), f"{name}: {key}") for key, value in values.items()}
+
+
+def save(model: Trainable, path: str | Path) -> Path:
+    """Save a model that `create` made as a folder of `config.json` and `model.safetensors`."""
+    if not hasattr(model, "config"):
+        raise CheckpointError(
+            f"{type(model).__name__} was not made by gentex.create: how to rebuild it is not known"
+        )
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(model, str(folder / WEIGHTS))
+    text = json.dumps({"format": 1, **model.config}, indent=2)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> Any:
+    """Rebuild a saved model, in evaluation mode, on `device`.
+
+    The folder holds data only: its architecture is looked up among the plugins that are installed
+    here, and nothing in it is executed.
+    """
+    folder = Path(path)
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        reference, shape = config["architecture"], config["image"]
+        values = dict(config["hyperparameters"])
+    except FileNotFoundError:
+        raise CheckpointError(f"no saved model in {str(path)!r}: it has no {CONFIG}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG} cannot be read: {error!r}") from None
+    model = create(reference, image=shape, **values)
+    try:
+        load_model(model, folder / WEIGHTS, strict=True, device="cpu")
+    except FileNotFoundError:
+        raise CheckpointError(f"no saved model in {str(path)!r}: it has no {WEIGHTS}") from None
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS} does not fit {reference!r}: {error}") from None
+    return model.to(device).eval()
+
+
+def _model_class(found: Found) -> type[Trainable]:
+    cls = import_target(found)
+    for name in found.card.interfaces:
+        interface = getattr(interfaces, name.capitalize())
+        if not (inspect.isclass(cls) and issubclass(cls, interface)):
+            raise PluginError(f"{found.reference}: {found.card.target} is no {interface.__name__}")
+    return cast(type[Trainable], cls)
+
+
+def _image_shape(image: ImageShape | Sequence[int]) -> ImageShape:
+    sides = tuple(image)
+    if len(sides) != 3 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise HyperparameterError(
+            f"image={image!r}: an ImageShape(channels, height, width) of positive numbers is wanted"
+        )
+    return ImageShape(*sides)
+
+
+def _coerced(value: Any, annotation: Any, where: str) -> Any:
+    if annotation is None:
+        return value
+    try:
+        return pydantic.TypeAdapter(annotation).validate_python(value)
+    except pydantic.errors.PydanticSchemaGenerationError:
+        return value  # a type that only the constructor can judge
+    except pydantic.ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise HyperparameterError(f"{where}={value!r}: {reason}") from None
