@@ -47,7 +47,8 @@ def create(
     shape = _image_shape(image)
     values = check_hyperparameters(cls, hyperparameters, found.card.name)
     with seeded(seed):
-        model = cls(shape, **values)
+        # The layout that training is fastest in, from the start: another one rounds differently.
+        model = cls(shape, **values).to(memory_format=torch.channels_last)
     model.config = {
         "architecture": found.reference,
         "plugin": {"distribution": found.plugin.distribution, "version": found.plugin.version},

@@ -284,16 +284,19 @@ _registered: dict[str, Any] = {}
 
 def import_target(found: Found) -> Any:
     """Import what a card points to."""
-    target = found.card.target
-    if target in _registered:
-        return _registered[target]
-    module, _, attribute = target.partition(":")
+    return import_path(found.card.target, f"{found.card.kind} {found.reference!r}")
+
+
+def import_path(path: str, what: str) -> Any:
+    """Import `module:attribute`; PluginError says `what` cannot be imported, and why."""
+    if path in _registered:
+        return _registered[path]
+    module, _, attribute = path.partition(":")
     try:
         return functools.reduce(getattr, attribute.split("."), importlib.import_module(module))
     except Exception as error:
         raise PluginError(
-            f"{found.card.kind} {found.reference!r} cannot be imported from {target}: "
-            f"{type(error).__name__}: {error}"
+            f"{what} cannot be imported from {path}: {type(error).__name__}: {error}"
         ) from error
 
 

@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from gentex.errors import DataError
 from gentex.interfaces import Batch, ImageShape
 
 
@@ -105,8 +106,15 @@ class MemoryDataset(Dataset):
 class FileDataset(Dataset):
     """Images decoded when they are asked for, for sets larger than memory should hold.
 
-    decode: path -> uint8 (C, H, W); it was seen to succeed when the dataset was made.
+    decode: path -> uint8 (C, H, W), or DataError. It is called in worker processes, so that it must
+        be picklable.
+
+    A file that turns out broken, or breaks during the run, does not end it: the next one in the
+    list that can be read stands in for it, with its own label, and `replaced` names the file.
     """
+
+    PATIENCE = 100
+    """So many files in a row that cannot be read are no longer a blemish, but a lost disk."""
 
     def __init__(
         self,
@@ -124,6 +132,8 @@ class FileDataset(Dataset):
         self.paths = tuple(paths)
         self.decode = decode
         self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.int64)
+        # In shared memory, so that what a worker process finds is known to all.
+        self._broken = torch.zeros(len(self.paths), dtype=torch.bool).share_memory_()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -132,8 +142,29 @@ class FileDataset(Dataset):
     def workers(self) -> bool:
         return True
 
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """The files met so far that could not be read, for which another stood in."""
+        return tuple(self.paths[i] for i in self._broken.nonzero().flatten().tolist())
+
     def batch(self, indices: Sequence[int] | Tensor) -> Batch:
-        index = torch.as_tensor(indices)
-        images = torch.stack([self.decode(self.paths[i]) for i in index.tolist()])
-        labels = None if self.labels is None else self.labels[index]
+        rows = [self._readable(index) for index in torch.as_tensor(indices).tolist()]
+        images = torch.stack([image for _, image in rows])
+        taken = torch.tensor([index for index, _ in rows])
+        labels = None if self.labels is None else self.labels[taken]
         return Batch(images.to(torch.float32).div_(255), labels)
+
+    def _readable(self, index: int) -> tuple[int, Tensor]:
+        """The image at `index`, or the next that can be read, and where that is."""
+        index %= len(self)
+        tries = min(self.PATIENCE, len(self))
+        for at in ((index + offset) % len(self) for offset in range(tries)):
+            try:
+                return at, self.decode(self.paths[at])
+            except DataError as error:
+                self._broken[at] = True
+                reason = str(error)
+        raise DataError(
+            f"{self.name}: none of {tries} files in a row can be read, the last of them because: "
+            f"{reason}"
+        )

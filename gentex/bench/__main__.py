@@ -1,0 +1,5 @@
+"""`python -m gentex.bench` compares architectures."""
+
+from gentex.bench.cli import main
+
+main()

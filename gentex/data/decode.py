@@ -1,0 +1,215 @@
+"""Image files to pixels, as a viewer would show them; Pillow does the work."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from gentex.errors import DataError
+from gentex.interfaces import ImageShape
+
+MAX_PIXELS = 1 << 27
+"""The largest image that is decoded, 134 megapixels: above any camera's, below what could fill the
+memory. It is compared with the size in the header, before any pixel is decoded."""
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""What is read, whatever the file is called; no format that runs a program (EPS) or fetches."""
+
+_Bytes = npt.NDArray[np.uint8]
+_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
+
+
+class UnreadableError(DataError):
+    """An image file that cannot be read; `reason` says why, without the path."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
+
+
+def read_image(path: str | Path, channels: int | None = None) -> Tensor:
+    """The pixels of an image file, uint8 (C, H, W), in sRGB, as a viewer would show them.
+
+    channels: 1 (luma after ITU-R BT.601), 3, or None for what the file has: 1 for grey modes.
+
+    The EXIF orientation and the colour profile are applied. Sixteen bits are scaled to eight.
+    Of an animation or of many pages it is the first. Transparent pixels are laid on white, the
+    colour of the pages and windows that such pictures are drawn for: black would swallow dark
+    strokes. A file that is cut short is an error, not a picture that is half grey.
+
+    Raises UnreadableError, a DataError, with the reason.
+    """
+    with _opened(Path(path)) as image:
+        image.load()
+        shown = _shown(_upright(image))
+        if channels is not None:
+            shown = shown.convert(_mode(channels))
+        pixels = torch.from_numpy(np.array(shown))
+    return pixels.reshape(*pixels.shape[:2], -1).permute(2, 0, 1)
+
+
+def read_header(path: str | Path) -> ImageShape:
+    """The shape that `read_image` would return, from the header alone.
+
+    Raises UnreadableError where that shows already that the file cannot be read.
+    """
+    with _opened(Path(path)) as image:
+        width, height = reversed(image.size) if _lies(image) else image.size
+        return ImageShape(1 if image.mode in _GREY else 3, height, width)
+
+
+def fit(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Images at `size`, (height, width) or the side of a square; uint8 (..., C, H, W), C 1 or 3.
+
+    The largest centred part of that aspect is resized by Pillow's Lanczos filter, which averages
+    over the pixels it merges (no aliasing when it shrinks).
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    *several, channels, rows, columns = images.shape
+    if (rows, columns) == (height, width) or not images.numel():
+        return images.new_empty((*several, channels, height, width)).copy_(images)
+    stack = images.reshape(-1, channels, rows, columns).permute(0, 2, 3, 1).cpu().numpy()
+    stack = _resize_rows(stack, width, min(columns, rows * width / height))
+    # Transposed, columns are rows. This is how Pillow resizes, one axis after the other in eight
+    # bits, only that it is called once for many images.
+    stack = _resize_rows(stack.swapaxes(1, 2), height, min(rows, columns * height / width))
+    fitted = torch.from_numpy(stack).permute(0, 3, 2, 1)
+    return fitted.reshape(*several, channels, height, width)
+
+
+def _resize_rows(stack: _Bytes, length: int, part: float) -> _Bytes:
+    """The centred `part` of each row of (N, H, W, C), resized to `length`."""
+    n, rows, columns, channels = stack.shape
+    pixels = stack.reshape(n * rows, columns, channels)
+    picture = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
+    low = (columns - part) / 2
+    box = (low, 0, low + part, n * rows)
+    resized = picture.resize((length, n * rows), Image.Resampling.LANCZOS, box)
+    return np.array(resized).reshape(n, rows, length, channels)
+
+
+def to_channels(images: Tensor, channels: int) -> Tensor:
+    """Images uint8 (N, C, H, W) with 1 or 3 channels, to the bit as `read_image` does it."""
+    _mode(channels)
+    if images.shape[1] == channels:
+        return images
+    if channels == 3:
+        return images.expand(-1, 3, -1, -1).contiguous()
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32).view(1, 3, 1, 1)
+    parts = (part.to(torch.int32) for part in images.split(1024))  # bounds the wide intermediate
+    luma = [((p * weights).sum(1, keepdim=True) + 0x8000 >> 16).to(torch.uint8) for p in parts]
+    return torch.cat(luma) if luma else images[:, :1]
+
+
+def _mode(channels: int) -> str:
+    if channels not in (1, 3):
+        raise DataError(f"channels={channels}: images have 1 channel (grey) or 3 (colour)")
+    return "L" if channels == 1 else "RGB"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The image with its header read; whatever goes wrong in here is an UnreadableError."""
+    try:
+        if not path.is_file():  # also keeps a named pipe from being waited for
+            kind = "not a regular file" if path.exists() else "no such file"
+            raise UnreadableError(path, "a broken link" if path.is_symlink() else kind)
+        if not path.stat().st_size:
+            raise UnreadableError(path, "an empty file")
+        with Image.open(path, formats=_formats()) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UnreadableError(path, f"{image.width}×{image.height}: {_TOO_LARGE}")
+            yield image
+    except UnreadableError:
+        raise
+    except Image.DecompressionBombError:
+        raise UnreadableError(path, _TOO_LARGE) from None
+    except UnidentifiedImageError:
+        raise UnreadableError(path, f"not an image in one of: {', '.join(FORMATS)}") from None
+    except Exception as error:
+        # Pillow's decoders meet broken files with a dozen kinds of exception: SyntaxError,
+        # struct.error, EOFError, IndexError, OverflowError, ...
+        raise UnreadableError(path, f"{error}" or type(error).__name__) from error
+
+
+_TOO_LARGE = f"more than {MAX_PIXELS:,} pixels"
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF came late to Pillow
+
+
+def _lies(image: Image.Image) -> bool:
+    """Whether EXIF says that height and width change places."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return False  # Pillow would decode the whole file to see whether EXIF follows the pixels
+    try:
+        return image.getexif().get(_ORIENTATION) in _SIDEWAYS
+    except Exception:  # as in _upright
+        return False
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # EXIF that cannot be parsed, in any of Pillow's ways; viewers ignore it
+        return image
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB: sRGB, eight bits, opaque."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        return _srgb(_eight_bits(image), profile)
+    if image.has_transparency_data:
+        image = image.convert("LA" if image.mode in _GREY else "RGBA")
+        opaque = _srgb(image.convert(image.mode[:-1]), profile)
+        white = Image.new(opaque.mode, opaque.size, "white")
+        return Image.composite(opaque, white, image.getchannel("A"))
+    if image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        image = image.convert("L" if image.mode in _GREY else "RGB")
+    return _srgb(image, profile)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of sixteen bits (65535 is white) or floating point (1 is white), rounded to eight."""
+    values = np.asarray(image).astype(np.float64)
+    white = 1.0 if image.mode == "F" else 65535.0
+    if not (values.min() >= 0 and values.max() <= white):  # not (...): NaN fails as well
+        found = f"{values.min():g} to {values.max():g}"
+        raise DataError(f"grey values from {found}, where 0 to {white:g} can be shown")
+    return Image.fromarray((values * (255 / white)).round().astype(np.uint8))
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """L or RGB in sRGB; a profile that is broken or of another mode is ignored, as viewers do."""
+    wanted = "L" if image.mode == "L" else "RGB"
+    transform = _transform(profile, image.mode) if profile or image.mode == "LAB" else None
+    if transform is not None:
+        image = transform.apply(image)
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+@functools.lru_cache(maxsize=16)
+def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    try:
+        source = (
+            ImageCms.createProfile("LAB")
+            if mode == "LAB"
+            else ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
+        )
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ImportError):  # ImportError: Pillow without LittleCMS
+        return None

@@ -1,0 +1,64 @@
+"""A feature space: where images become the vectors that metrics compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gentex.errors import DataError
+from gentex.interfaces import Encoder
+
+Score = float | dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpace:
+    """One or several encoders under a name; a metric is the mean of its values in each.
+
+    name: what scores are shown under and statistics are cached under, so it says everything that
+        decides the features; where they rest on a file of weights it ends in the first 8 digits of
+        the file's sha256.
+    resize: how images are brought to the size the encoders want; empty where they are not resized.
+    """
+
+    name: str
+    encoders: tuple[Encoder, ...]
+    resize: str = ""
+
+    @torch.inference_mode()
+    def features(self, images: Tensor, *, batch_size: int = 256) -> list[Tensor]:
+        """Features of images (N, C, H, W), uint8 or float in [0, 1]: float64 (N, d) per encoder."""
+        if images.ndim != 4 or not len(images):
+            raise DataError(
+                f"images have the shape {tuple(images.shape)}; (N, C, H, W) with N ≥ 1 is wanted"
+            )
+        return [
+            torch.cat([_encode(encoder, batch) for batch in images.split(batch_size)])
+            for encoder in self.encoders
+        ]
+
+
+def _encode(encoder: Encoder, images: Tensor) -> Tensor:
+    images = images.to(encoder.device)
+    images = images.float() if images.is_floating_point() else images.float() / 255
+    training = encoder.training
+    try:
+        return encoder.eval().encode(images).to("cpu", torch.float64)
+    finally:
+        encoder.train(training)
+
+
+def mean_over_encoders(metric: Callable[..., Score], *features: Sequence[Tensor]) -> Score:
+    """The metric of several sets of features, averaged over the encoders of their space.
+
+    features: each set as `FeatureSpace.features` gives it, one tensor per encoder.
+
+        mean_over_encoders(frechet_distance, space.features(real), space.features(fake))
+    """
+    scores = [metric(*same_encoder) for same_encoder in zip(*features, strict=True)]
+    if isinstance(scores[0], dict):
+        return {key: sum(score[key] for score in scores) / len(scores) for key in scores[0]}  # type: ignore[index]  # all are dictionaries where the first is
+    return sum(scores) / len(scores)  # type: ignore[arg-type]  # and numbers where it is one
