@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from safetensors.torch import load_model, save_model
 from gentex import interfaces
 from gentex.errors import CheckpointError, HyperparameterError, PluginError, closest
 from gentex.interfaces import ImageShape, Trainable
+from gentex.layout import channels_last
 from gentex.registry import Found, import_target, registry
 from gentex.seeding import seeded
 
@@ -47,8 +48,9 @@ def create(
     shape = _image_shape(image)
     values = check_hyperparameters(cls, hyperparameters, found.card.name)
     with seeded(seed):
-        # The layout that training is fastest in, from the start: another one rounds differently.
-        model = cls(shape, **values).to(memory_format=torch.channels_last)
+        model = cls(shape, **values)
+    # The layout that training is fastest in, from the start: another one rounds differently.
+    channels_last(model)
     model.config = {
         "architecture": found.reference,
         "plugin": {"distribution": found.plugin.distribution, "version": found.plugin.version},
@@ -58,18 +60,19 @@ def create(
     return model
 
 
-def hyperparameters(cls: type) -> dict[str, inspect.Parameter]:
-    """The keyword hyperparameters of an architecture, from its constructor's signature."""
-    signature = inspect.signature(cls)
-    return {
-        name: parameter
-        for name, parameter in signature.parameters.items()
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and name != "image"
-    }
+def hyperparameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """What can be given by keyword, from the signature: all but a first positional parameter.
+
+    That first one is the image shape for an architecture, and the work for a task.
+    """
+    parameters = list(inspect.signature(target).parameters.values())
+    if parameters and parameters[0].kind is not inspect.Parameter.KEYWORD_ONLY:
+        parameters = parameters[1:]
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return {parameter.name: parameter for parameter in parameters if parameter.kind in named}
 
 
-def defaults(cls: type) -> dict[str, Any]:
+def defaults(cls: Callable[..., Any]) -> dict[str, Any]:
     """The default of every hyperparameter that has one."""
     return {
         name: parameter.default

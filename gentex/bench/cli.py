@@ -12,7 +12,14 @@ import click
 
 from gentex.bench.plan import Job, plan
 from gentex.bench.store import Store
-from gentex.bench.suite import Suite, find_suite, make_suite, packaged_suites, parse_entry
+from gentex.bench.suite import (
+    Entry,
+    Suite,
+    find_suite,
+    make_suite,
+    packaged_suites,
+    parse_entry,
+)
 from gentex.bench.table import tables
 from gentex.cli import plugin_option
 from gentex.errors import SuiteError, closest
@@ -180,24 +187,27 @@ def _chosen(
     given = {key: value for key, value in overrides.items() if value is not None}
     datasets, architectures = _split(dataset), _split(architecture)
     if suite is None and architectures:
-        matrix = {"architectures": architectures, **given}
-        matrix |= {"task": task} if task else {}
-        matrix |= {"datasets": datasets} if datasets else {}
-        return make_suite("comparison", {"matrix": [matrix]})
+        only = {"architectures": architectures, **given}
+        only |= {"task": task} if task else {}
+        only |= {"datasets": datasets} if datasets else {}
+        return make_suite("comparison", {"matrix": [only]})
     found = find_suite(suite or DEFAULT_SUITE)
-    kept = []
-    for matrix in found.model_dump()["matrix"]:
-        if task is None or matrix["task"] == task:
-            for key, wanted in (("datasets", datasets), ("architectures", architectures)):
-                if wanted:
-                    entries = [parse_entry(text).model_dump() for text in wanted]
-                    matrix[key] = [
-                        entry
-                        for entry in matrix[key]
-                        if entry in entries or {**entry, "parameters": {}} in entries
-                    ]
-            if matrix["datasets"] and matrix["architectures"]:
-                kept.append({**matrix, **given})
+    wanted = {
+        "datasets": [parse_entry(text) for text in datasets],
+        "architectures": [parse_entry(text) for text in architectures],
+    }
+    kept: list[dict[str, Any]] = []
+    for matrix in found.matrix:
+        fields: dict[str, Any] = dict(matrix) | given
+        for key, entries in wanted.items():
+            # A name alone stands for all variants of it.
+            fields[key] = [
+                entry
+                for entry in fields[key]
+                if not entries or entry in entries or Entry(name=entry.name) in entries
+            ]
+        if task in (None, matrix.task) and fields["datasets"] and fields["architectures"]:
+            kept.append(fields)
     if not kept:
         raise SuiteError(_nothing_left(found, task, datasets, architectures))
     return make_suite(found.name, {"summary": found.summary, "matrix": kept})
@@ -208,7 +218,7 @@ def _nothing_left(
 ) -> str:
     asked = [x for x in (task, *datasets, *architectures) if x]
     has = {matrix.task for matrix in suite.matrix}
-    has |= {str(e) for m in suite.matrix for e in (*m.datasets, *m.architectures)}
+    has |= {e.name for m in suite.matrix for e in (*m.datasets, *m.architectures)}
     missing = [name for name in asked if name not in has] or asked
     return f"suite {suite.name!r} has no {missing[0]!r}{closest(missing[0], has)}"
 

@@ -58,24 +58,33 @@ def _ended(event: Event) -> str:
 
 
 def leaderboard(made: Iterable[Table]) -> None:
-    """Print every comparison as a table."""
+    """Print every comparison: architectures down and metrics across, or turned where that fits."""
     console = Console()
     for table in made:
         columns = [column for column in table.columns if column.direction]
         seeds = {len(row.seeds) for row in table.rows if row.records}
-        note = "one seed: no intervals" if seeds == {1} else "mean ± 95 % interval over seeds"
-        shape = RichTable(title=escape(table.title), caption=note, title_justify="left")
-        shape.add_column("architecture", no_wrap=True)
-        for column in columns:
-            unit = f" [{column.unit}]" if column.unit else ""
-            shape.add_column(escape(f"{column.name}{unit} {column.arrow}"), justify="right")
-        for row in table.rows:
-            cells = [str(row.values[c.name]) if c.name in row.values else "—" for c in columns]
-            shape.add_row(escape(row.label) + _failures(row), *cells)
+        note = "one seed: no intervals" if seeds <= {1} else "mean ± 95 % interval over seeds"
+        heads = [
+            f"{c.name} {c.arrow}" + (f" [dim]{escape(c.unit)}[/dim]" if c.unit else "")
+            for c in columns
+        ]
+        lines = [
+            [escape(row.label) + _failures(row)]
+            + [str(row.values[c.name]) if c.name in row.values else "—" for c in columns]
+            for row in table.rows
+        ]
         if table.floor:
             floors = [shown(table.floor[c.name]) if c.name in table.floor else "" for c in columns]
-            shape.add_section()
-            shape.add_row("[dim]floor: real against real[/dim]", *floors, style="dim")
+            lines.append(["[dim]floor: real against real[/dim]", *floors])
+        cells = [["architecture", *heads], *lines]
+        if len(columns) > len(lines):
+            cells = [list(line) for line in zip(*cells, strict=True)]
+            cells[0][0] = "metric"
+        shape = RichTable(title=escape(table.title), caption=note, title_justify="left")
+        for number, head in enumerate(cells[0]):
+            shape.add_column(head, justify="left" if number == 0 else "right")
+        for line in cells[1:]:
+            shape.add_row(*line)
         console.print()
         console.print(shape)
 

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from gentex.data import Dataset
 from gentex.data.load import load_dataset
 from gentex.errors import DataError, GentexError
 from gentex.factory import create, save
-from gentex.interfaces import Generator
+from gentex.interfaces import Generator, ImageShape
 from gentex.metrics.features.space import FeatureSpace, mean_over_encoders
+from gentex.pictures import write_sheet
 from gentex.registry import Found, import_target, registry
 from gentex.sampling import sample
 from gentex.tasks.cost import cost_scores, parameters
@@ -47,7 +46,7 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
     if count < 2:
         raise DataError(f"{samples} samples of {work.dataset!r}: at least 2 are needed")
     device = find_device(work.device)
-    space = feature_space(features, train_set, device, root)  # before the training, as it may fail
+    space = feature_space(features, train_set.image, device)  # before the training, as it may fail
     model = _generator(work, train_set)
 
     def on_progress(progress: Progress) -> None:
@@ -74,7 +73,7 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
     work.on_progress("measuring", 0.95, {})
     scores = distribution_scores(real, fake, other, space)
     scores |= _likelihood(model, test_set, count)
-    scores |= {"sample_images_per_second": Score(count / max(sampling, 1e-9), "higher", "1/s")}
+    scores |= {"sample_throughput": Score(count / max(sampling, 1e-9), "higher", "images/s")}
     scores |= cost_scores(history, device)
     return Outcome(
         scores=scores,
@@ -128,12 +127,10 @@ def distribution_scores(
     return scores
 
 
-def feature_space(
-    name: str, dataset: Dataset, device: torch.device, root: Path | None
-) -> FeatureSpace:
-    """The feature space of that name, for the images of a dataset."""
+def feature_space(name: str, image: ImageShape, device: torch.device) -> FeatureSpace:
+    """The feature space of that name, for images of a shape."""
     found = registry().resolve("features", name)
-    space = import_target(found)(dataset.image, argument=found.argument, device=device, root=root)
+    space = import_target(found)(image, argument=found.argument, device=device)
     return cast(FeatureSpace, space)
 
 
@@ -186,7 +183,6 @@ def _some(dataset: Dataset, count: int) -> Tensor:
 
 
 def _write_sheet(path: Path, images: Tensor) -> None:
-    """A sheet of images, 8 in a row; from a sorted set, every n-th."""
+    """A sheet of some of the images, spread over them."""
     step = max(1, len(images) // SHEET)
-    grid = make_grid(images[::step][:SHEET], nrow=8, padding=2, pad_value=255)
-    Image.fromarray(grid.permute(1, 2, 0).numpy()).save(path)
+    write_sheet(path, images[::step][:SHEET])

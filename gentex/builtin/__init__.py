@@ -1,0 +1,16 @@
+"""The cards of what gentex brings itself, contributed through the same hook as everyone's."""
+
+from __future__ import annotations
+
+from gentex.builtin.datasets import DATASETS
+from gentex.builtin.features import FEATURES
+from gentex.builtin.metrics import METRICS
+from gentex.builtin.tasks import TASKS
+from gentex.cards import Card
+from gentex.hookspecs import hookimpl
+
+
+@hookimpl
+def gentex_cards() -> list[Card]:
+    """Built-in tasks, datasets, metrics, feature spaces and executors."""
+    return [*TASKS, *DATASETS, *METRICS, *FEATURES]

@@ -1,0 +1,19 @@
+"""Tasks, and what executes their cells."""
+
+from gentex.cards import Card
+
+TASKS = [
+    Card(
+        "generation@1",
+        "gentex.tasks.generation:run",
+        "Train a generator, then compare its samples with held-out images",
+        kind="task",
+        interfaces=("generator",),
+    ),
+    Card(
+        "local",
+        "gentex.bench.execute:local",
+        "Run cells on this machine, each as a process of its own",
+        kind="executor",
+    ),
+]

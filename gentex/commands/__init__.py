@@ -1,0 +1,1 @@
+"""The commands of `gentex` that need torch, imported when they are called."""

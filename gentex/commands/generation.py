@@ -1,0 +1,122 @@
+"""`gentex train` and `gentex sample`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from gentex.bench.suite import Budget, Entry, parse_budget, parse_entry
+from gentex.cli import plugin_option
+from gentex.data.load import load_dataset
+from gentex.errors import GentexError
+from gentex.factory import create, load, save
+from gentex.interfaces import Generator
+from gentex.pictures import write_image, write_sheet
+from gentex.sampling import sample as draw
+from gentex.training import PRECISIONS, Progress
+from gentex.training import train as fit
+
+
+@click.command()
+@click.argument("architecture")
+@click.option("--dataset", default="photo-textures", show_default=True, help="'name[size=64]'.")
+@click.option(
+    "--budget", default="1000steps", show_default=True, help="500steps, 20000images, 60s."
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
+@click.option("--compile", is_flag=True, help="Through torch.compile.")
+@click.option("--ema", type=float, help="Decay of the averaged weights that the model ends with.")
+@click.option("--clip-grad-norm", type=float)
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Else GENTEX_DATA.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="RUN"
+)
+@plugin_option
+def train(
+    architecture: str, dataset: str, budget: str, data: Path | None, output: Path, **options: Any
+) -> None:
+    """Train ARCHITECTURE, a name or 'name[width=32]', and leave the model in the folder RUN.
+
+    A run that was interrupted goes on from its last checkpoint when it is called again.
+    """
+    wanted, source, limit = _entry(architecture), _entry(dataset), _budget(budget)
+    images = load_dataset(source.name, "train", root=data, **source.parameters)
+    model = create(wanted.name, image=images.image, seed=options["seed"], **wanted.parameters)
+    console = Console(stderr=True)
+    for skipped in images.skipped:
+        console.print(f"skipped {skipped.path}: {skipped.reason}", markup=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task(str(wanted), total=1.0)
+
+        def show(progress: Progress) -> None:
+            losses = " ".join(f"{name}={value:.3g}" for name, value in progress.losses.items())
+            text = f"{wanted.name} step {progress.step} {losses}"
+            bars.update(bar, completed=progress.fraction, description=text)
+
+        history = fit(
+            model,
+            images,
+            **limit.model_dump(exclude_none=True),
+            checkpoint=output / "checkpoint.pt",
+            on_progress=show,
+            **options,
+        )
+    save(model, output)
+    speed = history.images / max(history.seconds, 1e-9)
+    click.echo(f"{wanted}: {history.steps} steps, {speed:.0f} images/s; model in {output}")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A file for one sheet of all, or a folder (no ending) for a PNG of each.",
+)
+@plugin_option
+def sample(run: Path, count: int, seed: int, batch_size: int, device: str, output: Path) -> None:
+    """Sample images from the generator in the folder RUN.
+
+    Image i of a seed is the same however many are drawn and whatever the batch size.
+    """
+    model = load(run, device=device)
+    if not isinstance(model, Generator):
+        raise GentexError(f"{run} holds {model.config['architecture']!r}, which is no Generator")
+    images = draw(model, count, seed=seed, batch_size=batch_size)
+    if output.suffix:
+        write_sheet(output, images)
+    else:
+        for index, image in enumerate(images):
+            write_image(output / f"{seed}-{index:05}.png", image)
+    click.echo(f"{count} images in {output}")
+
+
+def _entry(text: str) -> Entry:
+    try:
+        entry = parse_entry(text)
+    except ValueError as error:
+        raise GentexError(str(error)) from None
+    assert isinstance(entry, Entry)
+    return entry
+
+
+def _budget(text: str) -> Budget:
+    try:
+        return Budget(**parse_budget(text))
+    except ValueError as error:
+        raise GentexError(str(error)) from None
