@@ -14,12 +14,18 @@ INTERFACES = ("generator", "encoder", "separator")
 MODALITIES = ("image", "sequence")
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_.@][a-z0-9]+)*")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._+/-]*")
+_ARXIV = re.compile(r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7}")
+_DOI = re.compile(r"10\.\d{4,}/[^\s{}\\]+")
 _TARGET = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Where a method comes from, as far as a reference list needs it."""
+    """Where a method comes from, as far as a reference list needs it.
+
+    All fields are plain text, without LaTeX commands; authors are given as "Family, Given".
+    """
 
     title: str
     authors: tuple[str, ...]
@@ -30,15 +36,22 @@ class Paper:
     doi: str = ""
     entry: Literal["article", "inproceedings", "misc", "book"] = "inproceedings"
 
+    def __post_init__(self) -> None:
+        for name, form in (("key", _KEY), ("arxiv", _ARXIV), ("doi", _DOI)):
+            value = getattr(self, name)
+            if (value or name == "key") and not form.fullmatch(value):
+                raise ValueError(f"paper {self.title!r}: {name} {value!r} does not look like one")
+        if self.entry not in _WHERE:
+            raise ValueError(f"paper {self.title!r}: entry {self.entry!r} is none of {[*_WHERE]}")
+
     @property
     def bibtex(self) -> str:
         """The BibTeX entry, one field a line."""
-        where = {"article": "journal", "inproceedings": "booktitle"}.get(self.entry, "howpublished")
         fields = {
-            "title": "{" + self.title + "}",  # doubled braces keep the capitals
-            "author": " and ".join(self.authors),
+            "title": "{" + _latex(self.title) + "}",  # doubled braces keep the capitals
+            "author": " and ".join(map(_author, self.authors)),
             "year": str(self.year),
-            "publisher" if self.entry == "book" else where: self.venue,
+            _WHERE[self.entry]: _latex(self.venue),
         }
         if self.arxiv:
             fields |= {"eprint": self.arxiv, "archiveprefix": "arXiv"}
@@ -46,6 +59,30 @@ class Paper:
             fields["doi"] = self.doi
         body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
         return f"@{self.entry}{{{self.key},\n{body}}}"
+
+
+_WHERE = {
+    "article": "journal",
+    "inproceedings": "booktitle",
+    "misc": "howpublished",
+    "book": "publisher",
+}
+"""BibTeX's name of the field that holds the venue, by kind of entry."""
+
+# BibTeX counts braces even where a backslash stands before them.
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_"}
+    | {"{": r"\textbraceleft{}", "}": r"\textbraceright{}", "\\": r"\textbackslash{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+
+
+def _latex(text: str) -> str:
+    return " ".join(text.split()).translate(_LATEX)
+
+
+def _author(name: str) -> str:
+    return f"{{{_latex(name)}}}" if " and " in name else _latex(name)  # "and" joins two of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +104,7 @@ class Card:
     license: str = ""
     tags: tuple[str, ...] = ()
     argument: str = ""
-    """What follows the name after a colon, where anything does: `PATH` in `folder:PATH`."""
+    """What follows the name after a colon: `PATH` in `folder:PATH`, in brackets where optional."""
     fingerprint: str = ""
     """Dataset: import path of a function (argument, root) -> str, which needs no torch."""
     direction: Literal["", "lower", "higher"] = ""
@@ -91,6 +128,9 @@ class Card:
             raise ValueError(
                 f"card {self.name!r}: modality {self.modality!r} is none of {MODALITIES}"
             )
+        for name in ("interfaces", "tags"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"card {self.name!r}: {name} are a tuple of words, not one")
         strange = set(self.interfaces) - set(INTERFACES)
         if strange:
             raise ValueError(f"card {self.name!r}: interfaces {strange} are none of {INTERFACES}")

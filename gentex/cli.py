@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -118,7 +117,7 @@ def list_command(
 @plugin_option
 def info(name: str, kind: Any, image: str, as_json: bool) -> None:
     """Show a card, with hyperparameters and the number of parameters."""
-    found = _resolve(name, kind)
+    found = _find(name, kind)
     details = _as_json(found)
     if found.card.kind == "architecture":
         details |= _architecture_details(found, image)
@@ -145,7 +144,8 @@ def info(name: str, kind: Any, image: str, as_json: bool) -> None:
         "target": found.card.target,
     }
     if "parameters" in details:
-        shown["parameters"] = details["parameters"]
+        count = details["parameters"]
+        shown["parameters"] = details["refusal"] if count is None else f"{count:,} at {image}"
     for key, value in shown.items():
         if value:
             click.echo(f"  {key + ':':<13} {value}")
@@ -162,7 +162,7 @@ def cite(names: tuple[str, ...]) -> None:
     """Print BibTeX for architectures, metrics, datasets or tasks."""
     entries: dict[str, str] = {}
     for name in names:
-        found = _resolve(name, None)
+        found = _find(name)
         if found.card.paper is None:
             raise GentexError(f"{found.reference} names no paper")
         entries[found.card.paper.key] = found.card.paper.bibtex
@@ -215,13 +215,9 @@ def run(command: click.Command, name: str) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _resolve(name: str, kind: Any) -> Found:
-    """The card of any kind by that name; architectures come first, and errors speak of them."""
-    kinds = [kind] if kind else list(KINDS)
-    having = [
-        k for k in kinds if any(name in (f.card.name, f.reference) for f in registry().found(k))
-    ]
-    return registry().resolve((having or kinds)[0], name)
+def _find(name: str, kind: Any = None) -> Found:
+    """The card of that name: of that kind, or of the first kind that has it."""
+    return registry().find([kind] if kind else KINDS, name)
 
 
 def _as_json(found: Found) -> dict[str, Any]:
@@ -245,18 +241,18 @@ def _architecture_details(found: Found, image: str) -> dict[str, Any]:
         }
         for name, parameter in hyperparameters(cls).items()
     }
+    details = {"hyperparameters": listed, "image": list(parse_shape(image))}
     try:
-        model = create(found.reference, image=parse_shape(image))
+        model = create(found.reference, image=parse_shape(image), seed=0)
     except HyperparameterError as error:
-        return {"hyperparameters": listed, "parameters": f"not at {image}: {error}"}
-    count = sum(p.numel() for p in model.parameters())
-    return {"hyperparameters": listed, "parameters": f"{count:,} at {image}"}
+        return {**details, "parameters": None, "refusal": str(error)}
+    return {**details, "parameters": sum(p.numel() for p in model.parameters())}
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
     """`3x32x32` as a shape."""
     sides = text.lower().replace("×", "x").split("x")
-    if len(sides) != 3 or not all(side.strip().isdigit() for side in sides):
+    if len(sides) != 3 or not all(side.strip().isdecimal() for side in sides):
         raise GentexError(f"image shape {text!r}: say it as CHANNELSxHEIGHTxWIDTH, such as 3x32x32")
     return tuple(int(side) for side in sides)
 
@@ -266,11 +262,11 @@ def _columns(rows: Iterable[Sequence[str]], headings: Sequence[str]) -> None:
     table = [tuple(headings), *map(tuple, rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(headings) - 1)]
     left = sum(widths) + 2 * len(widths)
-    room = (
-        max(24, shutil.get_terminal_size((100, 24)).columns - left)
-        if sys.stdout.isatty()
-        else 10**6
-    )
+    room = 10**6
+    if sys.stdout.isatty():
+        import shutil  # only a terminal needs it
+
+        room = max(24, shutil.get_terminal_size((100, 24)).columns - left)
     for number, row in enumerate(table):
         head = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
         lines = textwrap.wrap(row[-1], room) or [""]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pydantic
 import safetensors
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 
 from gentex import interfaces
-from gentex.errors import CheckpointError, HyperparameterError, PluginError, closest
+from gentex.errors import CheckpointError, GentexError, HyperparameterError, PluginError, closest
 from gentex.interfaces import ImageShape, Trainable
 from gentex.layout import channels_last
 from gentex.registry import Found, import_target, registry
@@ -43,21 +43,7 @@ def create(
     Raises UnknownNameError for a name and HyperparameterError for a keyword or value that is not
     allowed, both naming what is.
     """
-    found = registry().resolve("architecture", architecture)
-    cls = _model_class(found)
-    shape = _image_shape(image)
-    values = check_hyperparameters(cls, hyperparameters, found.card.name)
-    with seeded(seed):
-        model = cls(shape, **values)
-    # The layout that training is fastest in, from the start: another one rounds differently.
-    channels_last(model)
-    model.config = {
-        "architecture": found.reference,
-        "plugin": {"distribution": found.plugin.distribution, "version": found.plugin.version},
-        "image": list(shape),
-        "hyperparameters": {**defaults(cls), **values},
-    }
-    return model
+    return _build(registry().resolve("architecture", architecture), image, hyperparameters, seed)
 
 
 def hyperparameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -96,7 +82,10 @@ def check_hyperparameters(target: Any, values: dict[str, Any], name: str) -> dic
     if missing:
         raise HyperparameterError(f"{name} needs the hyperparameter {missing[0]!r}")
     init = target.__init__ if inspect.isclass(target) else target
-    hints = typing.get_type_hints(init, include_extras=True)
+    try:
+        hints = typing.get_type_hints(init, include_extras=True)
+    except Exception as error:
+        raise PluginError(f"{name}: the types in its signature cannot be read: {error}") from error
     return {key: _coerced(value, hints.get(key), f"{name}: {key}") for key, value in values.items()}
 
 
@@ -106,10 +95,20 @@ def save(model: Trainable, path: str | Path) -> Path:
         raise CheckpointError(
             f"{type(model).__name__} was not made by gentex.create: how to rebuild it is not known"
         )
+    state = model.state_dict()
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise CheckpointError(f"{type(model).__name__}: state {name!r} is no tensor")
+    try:
+        text = json.dumps({"format": 1, **model.config}, indent=2)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{type(model).__name__}: its hyperparameters: {error}") from None
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    save_model(model, str(folder / WEIGHTS))
-    text = json.dumps({"format": 1, **model.config}, indent=2)
+    # Copies, as safetensors takes no tied weights, and no layout but the usual one.
+    usual = torch.contiguous_format
+    state = {n: v.to("cpu", copy=True, memory_format=usual) for n, v in state.items()}
+    save_file(state, folder / WEIGHTS)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     return folder
 
@@ -122,21 +121,59 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Any:
     """
     folder = Path(path)
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        reference, shape = config["architecture"], config["image"]
-        values = dict(config["hyperparameters"])
+        config = _Config.model_validate_json((folder / CONFIG).read_bytes())
     except FileNotFoundError:
         raise CheckpointError(f"no saved model in {str(path)!r}: it has no {CONFIG}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / CONFIG} cannot be read: {error!r}") from None
-    model = create(reference, image=shape, **values)
+    except OSError as error:
+        raise CheckpointError(f"{folder / CONFIG} cannot be read: {error}") from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "content"
+        raise CheckpointError(f"{folder / CONFIG}: {where}: {first['msg']}") from None
+    reference = config.architecture
+    found = registry().resolve("architecture", reference)
     try:
-        load_model(model, folder / WEIGHTS, strict=True, device="cpu")
+        # A seed, so that the weights that are about to be replaced cost no global random numbers.
+        model = _build(found, config.image, config.hyperparameters, seed=0)
+    except GentexError:
+        raise
+    except Exception as error:  # a value of the right type that no network can be built with
+        raise CheckpointError(f"{folder / CONFIG}: no {reference!r} like that: {error}") from error
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
     except FileNotFoundError:
         raise CheckpointError(f"no saved model in {str(path)!r}: it has no {WEIGHTS}") from None
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} does not fit {reference!r}: {error}") from None
     return model.to(device).eval()
+
+
+class _Config(pydantic.BaseModel):
+    """What `config.json` must hold."""
+
+    format: Literal[1]
+    architecture: str
+    image: tuple[int, int, int]
+    hyperparameters: dict[str, Any]
+
+
+def _build(
+    found: Found, image: Sequence[int], hyperparameters: dict[str, Any], seed: int | None
+) -> Trainable:
+    cls = _model_class(found)
+    shape = _image_shape(image)
+    values = check_hyperparameters(cls, hyperparameters, found.card.name)
+    with seeded(seed):
+        model = cls(shape, **values)
+    # The layout that training is fastest in, from the start: another one rounds differently.
+    channels_last(model)
+    model.config = {
+        "architecture": found.reference,
+        "plugin": {"distribution": found.plugin.distribution, "version": found.plugin.version},
+        "image": list(shape),
+        "hyperparameters": {**defaults(cls), **values},
+    }
+    return model
 
 
 def _model_class(found: Found) -> type[Trainable]:
@@ -145,11 +182,13 @@ def _model_class(found: Found) -> type[Trainable]:
         interface = getattr(interfaces, name.capitalize())
         if not (inspect.isclass(cls) and issubclass(cls, interface)):
             raise PluginError(f"{found.reference}: {found.card.target} is no {interface.__name__}")
+    if missing := getattr(cls, "__abstractmethods__", None):
+        raise PluginError(f"{found.reference}: {cls.__name__} lacks {', '.join(sorted(missing))}()")
     return cast(type[Trainable], cls)
 
 
 def _image_shape(image: ImageShape | Sequence[int]) -> ImageShape:
-    sides = tuple(image)
+    sides = tuple(image) if isinstance(image, Iterable) else ()
     if len(sides) != 3 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise HyperparameterError(
             f"image={image!r}: an ImageShape(channels, height, width) of positive numbers is wanted"

@@ -15,7 +15,7 @@ What the targets of the kinds are:
 | --- | --- |
 | architecture | a class that implements the interfaces on the card |
 | dataset | a function `(*, split, argument, root, size, channels, ...) -> gentex.data.Dataset` |
-| features | a function `(image: ImageShape, *, device) -> Encoder`: a named feature space |
+| features | a function `(image: ImageShape, *, argument, device) -> FeatureSpace` |
 | metric | a function of tensors; which ones, its task says |
 | task | a function that runs one cell: `gentex.tasks` |
 | executor | a function that runs many cells: `gentex.bench.execute` |

@@ -21,7 +21,7 @@ def write_image(path: Path, image: Tensor) -> None:
         raise DataError(f"{path} cannot be written: {error}") from None
 
 
-def write_sheet(path: Path, images: Tensor) -> None:
-    """Write uint8 images (N, C, H, W) as one sheet, as square as it comes."""
-    columns = round(len(images) ** 0.5) or 1
+def write_sheet(path: Path, images: Tensor, *, columns: int | None = None) -> None:
+    """Write uint8 images (N, C, H, W) as one sheet, by default as square as it comes."""
+    columns = columns or round(len(images) ** 0.5) or 1
     write_image(path, make_grid(images, nrow=columns, padding=2, pad_value=255))

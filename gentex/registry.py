@@ -7,14 +7,14 @@ or incompatible is a row with a status and a reason.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +25,10 @@ import pluggy
 from gentex import hookspecs
 from gentex.cards import INTERFACES, Card, Kind, Paper
 from gentex.errors import AmbiguousNameError, PluginError, UnknownNameError, closest, unknown
+from gentex.installed import EntryPoint, entry_points, satisfied
 
 GROUP = "gentex"
+_INTERFACES = "gentex.interfaces.models"
 T = TypeVar("T")
 
 
@@ -43,22 +45,27 @@ class Plugin:
     cards: list[Card] = field(default_factory=list)
     file: Path | None = None
 
-    def sources(self) -> list[Path]:
-        """The Python files of the plugin: its file, or every module of its package."""
+    def sources(self) -> dict[str, Path]:
+        """The Python files of the plugin by name: its file, or every module of its package."""
         if self.file is not None:
-            return [self.file]
-        spec = importlib.util.find_spec(self.module.partition(".")[0])
-        if spec is None or spec.origin is None:
-            return []
-        root = Path(spec.origin)
-        return sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root]
+            return {self.file.name: self.file}
+        try:
+            spec = importlib.util.find_spec(self.module.partition(".")[0])
+        except (ImportError, ValueError):  # a notebook
+            return {}
+        if spec is None:
+            return {}
+        if spec.submodule_search_locations is None:
+            return {Path(spec.origin).name: Path(spec.origin)} if spec.origin else {}
+        roots = map(Path, spec.submodule_search_locations)
+        return {str(file.relative_to(root)): file for root in roots for file in root.rglob("*.py")}
 
     def code_hash(self) -> str:
         """sha256 over the plugin's source files, names and contents."""
+        import hashlib  # listing does without, and should start at once
+
         digest = hashlib.sha256()
-        sources = self.sources()
-        for path in sources:
-            name = path.relative_to(sources[0].parent) if self.file is None else path.name
+        for name, path in sorted(self.sources().items()):
             content = path.read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
@@ -87,22 +94,18 @@ class Registry:
         self._manager.add_hookspecs(hookspecs)
         self.plugins: list[Plugin] = []
         self._loading: Plugin | None = None
-        builtin = Plugin("gentex", "gentex.builtin", distribution="gentex")
+        builtin = Plugin("gentex", "gentex.builtin", "gentex", _version())
         self._load(builtin)
         if builtin.status != "ok":
             raise PluginError(f"gentex's own cards do not load: {builtin.reason}")
-        for plugin, requirement in _installed():
-            if any(other.name == plugin.name for other in self.plugins):
-                first = next(other for other in self.plugins if other.name == plugin.name)
-                plugin.status = "shadowed"
-                plugin.reason = f"the plugin name is taken by {first.distribution or first.module}"
-                self.plugins.append(plugin)
-            elif requirement and not _satisfied(requirement):
-                plugin.status = "incompatible"
-                plugin.reason = f"needs {requirement}, this is gentex {_version()}"
-                self.plugins.append(plugin)
-            else:
+        for entry in entry_points(GROUP):
+            plugin = _plugin(entry)
+            if plugin.status == "ok" and (taken := self._taken(plugin.name)):
+                plugin.status, plugin.reason = "shadowed", taken
+            if plugin.status == "ok":
                 self._load(plugin)
+            else:
+                self.plugins.append(plugin)
 
     def add_file(self, path: str | Path) -> Plugin:
         """Load a local plugin file; unlike an installed one, it must work, as it was asked for."""
@@ -112,15 +115,10 @@ class Registry:
         for plugin in self.plugins:
             if plugin.file == file:
                 return plugin
-        taken = next((other for other in self.plugins if other.name == file.stem), None)
-        if taken is not None:
-            where = taken.distribution or taken.module
-            raise PluginError(
-                f"plugin file {file.name}: the plugin name {file.stem!r} is taken by {where}"
-            )
-        plugin = Plugin(
-            file.stem, f"gentex_file_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}", file=file
-        )
+        if taken := self._taken(file.stem):
+            raise PluginError(f"plugin file {path}: {taken}")
+        identifier = re.sub(r"\W", lambda match: f"_{ord(match[0]):x}_", file.stem, flags=re.ASCII)
+        plugin = Plugin(file.stem, f"gentex_file_{identifier}", file=file)
         self._load(plugin)
         if plugin.status != "ok":
             self.plugins.remove(plugin)
@@ -129,11 +127,14 @@ class Registry:
 
     def register(self, card: Card, module: str) -> None:
         """Add a card from running code: to the plugin being loaded, or to that of `module`."""
-        plugin = self._loading or next((p for p in self.plugins if p.module == module), None)
+        within = (p for p in self.plugins if f"{module}.".startswith(f"{p.module}."))
+        plugin = self._loading or next(within, None)
         if plugin is None:
             file = getattr(sys.modules.get(module), "__file__", None)
             path = Path(file).resolve() if file else None
             plugin = Plugin(path.stem if path else "notebook", module, file=path)
+            if taken := self._taken(plugin.name):
+                raise PluginError(f"{path or module}: {taken}")
             self.plugins.append(plugin)
         # A cell of a notebook runs again and again; the last definition counts.
         plugin.cards = [c for c in plugin.cards if (c.kind, c.name) != (card.kind, card.name)]
@@ -146,19 +147,40 @@ class Registry:
                 if card.kind == kind:
                     yield Found(plugin, card, "")
 
-    def names(self, kind: Kind) -> list[str]:
-        """The shortest reference that resolves, for every card of a kind, sorted."""
-        every = [found.card.name for found in self.found(kind)]
-        return sorted(
-            found.card.name if every.count(found.card.name) == 1 else found.reference
+    def names(self, kind: Kind) -> dict[str, Found]:
+        """Every card of a kind by the shortest reference that resolves to it, sorted."""
+        carriers = Counter(found.card.name for found in self.found(kind))
+        named = {
+            found.card.name if carriers[found.card.name] == 1 else found.reference: found
             for found in self.found(kind)
-        )
+        }
+        return dict(sorted(named.items()))
 
     def resolve(self, kind: Kind, reference: str) -> Found:
         """The card that `name`, `name:ARGUMENT`, `plugin:name` or `plugin:name:ARGUMENT` names."""
+        found = self.find((kind,), reference)
+        if found.card.argument and not found.card.argument.startswith("[") and not found.argument:
+            whole = f"{reference.rstrip(':')}:{found.card.argument}"
+            raise UnknownNameError(f"{kind} {reference!r} needs an argument: {whole!r}")
+        return found
+
+    def find(self, kinds: Sequence[Kind], reference: str) -> Found:
+        """The card of that name, of the first kind that has it; its argument may be left out."""
+        for kind in kinds:
+            matches = self._matches(kind, reference)
+            if len(matches) > 1:
+                raise AmbiguousNameError(
+                    f"{kind} {reference!r} is in several plugins: say "
+                    + " or ".join(repr(found.reference) for found in matches)
+                )
+            if matches:
+                return matches[0]
+        raise self._unknown(kinds, reference)
+
+    def _matches(self, kind: Kind, reference: str) -> list[Found]:
         head, _, rest = reference.partition(":")
         name, _, argument = rest.partition(":")
-        matches = [
+        return [
             Found(plugin, card, given)
             for plugin, card, _ in self.found(kind)
             for wanted, given, owner in ((head, rest, None), (name, argument, head))
@@ -166,56 +188,68 @@ class Registry:
             and owner in (None, plugin.name)
             and bool(given) <= bool(card.argument)
         ]
-        if not matches:
-            raise self._unknown(kind, reference)
-        if len(matches) > 1:
-            raise AmbiguousNameError(
-                f"{kind} {reference!r} is in several plugins: say "
-                + " or ".join(repr(found.reference) for found in matches)
-            )
-        found = matches[0]
-        if found.card.argument and not found.argument:
-            raise UnknownNameError(
-                f"{kind} {reference!r} needs an argument: '{reference}:{found.card.argument}'"
-            )
-        return found
 
-    def _unknown(self, kind: Kind, reference: str) -> UnknownNameError:
+    def _unknown(self, kinds: Sequence[Kind], reference: str) -> UnknownNameError:
+        what = kinds[0] if len(kinds) == 1 else "card"
         head, _, rest = reference.partition(":")
         plugin = next((p for p in self.plugins if p.name == head), None)
-        if rest and plugin is not None:
-            own = [card.name for card in plugin.cards if card.kind == kind]
-            return UnknownNameError(f"no {kind} {rest!r} in plugin {head!r}{closest(rest, own)}")
-        error = unknown(kind, reference, self.names(kind))
+        if rest and plugin is not None and plugin.status == "ok":
+            own = [card.name for card in plugin.cards if card.kind in kinds]
+            return UnknownNameError(f"no {what} {rest!r} in plugin {head!r}{closest(rest, own)}")
+        error = unknown(what, reference, [name for kind in kinds for name in self.names(kind)])
         failed = [p for p in self.plugins if p.status != "ok"]
         if failed:
             listed = "; ".join(f"{p.name} is {p.status}: {p.reason}" for p in failed)
             error = UnknownNameError(f"{error} (plugins left out: {listed})")
         return error
 
+    def _taken(self, name: str) -> str:
+        """Why no other plugin can have this name; empty where one can."""
+        first = next((other for other in self.plugins if other.name == name), None)
+        if first is None:
+            return ""
+        return f"the plugin name {name!r} is taken by {first.distribution or first.module}"
+
     def _load(self, plugin: Plugin) -> None:
         self.plugins.append(plugin)
         outer, self._loading = self._loading, plugin
+        _loading.append(self)
         try:
-            module = _import_file(plugin) if plugin.file else importlib.import_module(plugin.module)
-            self._manager.register(module, name=plugin.name)
-            for implementation in self._manager.hook.gentex_cards.get_hookimpls():
-                if implementation.plugin_name == plugin.name:
-                    plugin.cards += _checked(implementation.function())
-            if not plugin.cards:
-                raise PluginError("it contributes nothing: no card from a gentex_cards hook")
-        except (Exception, SystemExit) as error:
+            # What it prints while it is imported must not end up in our JSON.
+            with contextlib.redirect_stdout(sys.stderr):
+                self._contribute(plugin)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             # Whatever a stranger's module raises at import is a row in the list, not our crash.
             plugin.status, plugin.reason, plugin.cards = "broken", _reason(error, plugin), []
             if self._manager.has_plugin(plugin.name):
                 self._manager.unregister(name=plugin.name)
         finally:
             self._loading = outer
+            _loading.pop()
+
+    def _contribute(self, plugin: Plugin) -> None:
+        module = _import_file(plugin) if plugin.file else importlib.import_module(plugin.module)
+        self._manager.register(module, name=plugin.name)
+        for implementation in self._manager.hook.gentex_cards.get_hookimpls():
+            if implementation.plugin_name == plugin.name:
+                plugin.cards = _checked(plugin.cards, implementation.function())
+        if not plugin.cards:
+            raise PluginError("it contributes nothing: no card from a gentex_cards hook")
+
+
+_loading: list[Registry] = []
+"""Registries that are importing a plugin: what it registers meanwhile is meant for the last."""
+
+
+def registry() -> Registry:
+    """The registry of this process, made at first use."""
+    return _loading[-1] if _loading else _registry()
 
 
 @functools.cache
-def registry() -> Registry:
-    """The registry of this process, made at first use."""
+def _registry() -> Registry:
     return Registry()
 
 
@@ -226,16 +260,8 @@ def list_architectures(
     if interface is not None and interface not in INTERFACES:
         raise unknown("interface", interface, INTERFACES)
     tags = tuple(tags)
-    fitting = {
-        found.reference
-        for found in registry().found("architecture")
-        if found.card.matches(pattern, interface, tags)
-    }
-    return [
-        name
-        for name in registry().names("architecture")
-        if registry().resolve("architecture", name).reference in fitting
-    ]
+    named = registry().names("architecture").items()
+    return [name for name, found in named if found.card.matches(pattern, interface, tags)]
 
 
 def register(
@@ -258,7 +284,8 @@ def register(
     """
 
     def decorate(target: T) -> T:
-        bases = {base.__name__.lower() for base in getattr(target, "__mro__", ())}
+        ours = [b for b in getattr(target, "__mro__", ()) if b.__module__ == _INTERFACES]
+        bases = {base.__name__.lower() for base in ours}
         doc = (getattr(target, "__doc__", None) or "").strip().partition("\n")[0]
         module = str(getattr(target, "__module__", "__main__"))
         card = Card(
@@ -266,11 +293,10 @@ def register(
             f"{module}:{getattr(target, '__qualname__', name)}".replace("<locals>.", ""),
             summary or doc,
             kind=kind,
-            interfaces=tuple(i for i in INTERFACES if i in bases),
             paper=paper,
             license=license,
             tags=tuple(tags),
-            **fields,
+            **{"interfaces": tuple(i for i in INTERFACES if i in bases), **fields},
         )
         _registered[card.target] = target
         registry().register(card, module)
@@ -300,33 +326,16 @@ def import_path(path: str, what: str) -> Any:
         ) from error
 
 
-def _installed() -> Iterator[tuple[Plugin, str]]:
-    """Plugins of all installed distributions, with the version of gentex each requires."""
-    rows: dict[tuple[str, str], tuple[Plugin, str]] = {}
-    for distribution in importlib.metadata.distributions():
-        text = distribution.read_text("entry_points.txt")
-        if not text or f"[{GROUP}]" not in text.replace(" ", ""):
-            continue  # parsing the entry points of every distribution would double the time
-        head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
-        fields = dict(re.findall(r"^(Name|Version): *(.*?)\s*$", head, re.MULTILINE))
-        name = fields.get("Name", "?")
-        requires = re.search(r"^Requires-Dist: *gentex\b(?!-)([^;\n]*)", head, re.MULTILINE)
-        requirement = f"gentex{requires[1].strip()}" if requires and requires[1].strip() else ""
-        for entry in distribution.entry_points.select(group=GROUP):
-            plugin = Plugin(entry.name, entry.module, name, fields.get("Version", ""))
-            # The same distribution may lie on the path twice; as for imports, the first counts.
-            rows.setdefault((name, entry.name), (plugin, requirement))
-    for key in sorted(rows):
-        yield rows[key]
-
-
-def _satisfied(requirement: str) -> bool:
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        return Requirement(requirement).specifier.contains(_version(), prereleases=True)
-    except InvalidRequirement:
-        return False
+def _plugin(entry: EntryPoint) -> Plugin:
+    """The plugin of an entry point, as far as can be said without importing it."""
+    plugin = Plugin(entry.name or entry.value, entry.value, entry.distribution, entry.version)
+    if not (re.fullmatch(r"[\w.-]+", entry.name) and re.fullmatch(r"[\w.]+", entry.value)):
+        plugin.status = "broken"
+        plugin.reason = f"entry point '{entry.name} = {entry.value}' is not 'name = module'"
+    elif entry.requirement and not satisfied(entry.requirement, _version()):
+        plugin.status = "incompatible"
+        plugin.reason = f"needs {entry.requirement}, this is gentex {_version()}"
+    return plugin
 
 
 def _version() -> str:
@@ -349,8 +358,10 @@ def _import_file(plugin: Plugin) -> ModuleType:
     return module
 
 
-def _checked(cards: Any) -> list[Card]:
-    checked = list(cards)
+def _checked(registered: list[Card], cards: Any) -> list[Card]:
+    if not isinstance(cards, Iterable):
+        raise PluginError(f"gentex_cards gave a {type(cards).__name__}, not a list of gentex.Card")
+    checked = [*registered, *cards]
     for card in checked:
         if not isinstance(card, Card):
             raise PluginError(f"gentex_cards gave a {type(card).__name__}, not a gentex.Card")

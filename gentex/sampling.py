@@ -8,7 +8,7 @@ from torch import Tensor
 from gentex.interfaces import Generator, sample_rngs
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample(
     model: Generator,
     n: int,
@@ -26,14 +26,18 @@ def sample(
 
     condition: (n,) class indices, for class-conditional architectures.
     """
+    if condition is not None and len(condition) != n:
+        raise ValueError(f"{n} samples under {len(condition)} conditions")
     training = model.training
     model.eval()
-    chunks: list[Tensor] = []
-    for first in range(0, n, batch_size):
-        last = min(first + batch_size, n)
-        rng = sample_rngs(seed, range(start + first, start + last))
-        given = None if condition is None else condition[first:last].to(model.device)
-        images = model.sample(last - first, rng=rng, condition=given)
-        chunks.append(images.float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
-    model.train(training)
-    return torch.cat(chunks) if chunks else torch.empty(0, dtype=torch.uint8)
+    try:
+        chunks: list[Tensor] = []
+        for first in range(0, max(n, 1), batch_size):  # no samples have a shape too
+            last = min(first + batch_size, n)
+            rng = sample_rngs(seed, range(start + first, start + last))
+            given = None if condition is None else condition[first:last].to(model.device)
+            images = model.sample(last - first, rng=rng, condition=given)
+            chunks.append(images.float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
+    finally:
+        model.train(training)
+    return torch.cat(chunks)

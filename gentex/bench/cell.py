@@ -14,14 +14,11 @@ from typing import Any
 
 from gentex.bench.environment import environment
 from gentex.bench.plan import Cell, Job
-from gentex.bench.store import HEARTBEAT, Store, timestamp
+from gentex.bench.store import COMMAND, ELSEWHERE, HEARTBEAT, Store, timestamp
 from gentex.errors import GentexError
 from gentex.registry import import_target, registry
 from gentex.tasks.cost import peak_memory
 from gentex.tasks.work import Outcome, Score, Work
-
-ELSEWHERE = 75
-"""Exit code of a cell that another process is already working on (EX_TEMPFAIL)."""
 
 
 def main(store_folder: str, digest: str) -> int:
@@ -60,10 +57,6 @@ def _run(job: Job, store: Store) -> dict[str, Any]:
     }
     provenance = {"started": started, "ended": timestamp(), "command": os.environ.get(COMMAND, "")}
     return {**record, "environment": environment(), "provenance": provenance}
-
-
-COMMAND = "GENTEX_BENCH_COMMAND"
-"""Environment variable in which the harness tells a cell the command the user gave."""
 
 
 def _outcome(job: Job, store: Store, heart: _Heart) -> Outcome:

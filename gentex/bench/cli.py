@@ -23,6 +23,7 @@ from gentex.bench.suite import (
 from gentex.bench.table import tables
 from gentex.cli import plugin_option
 from gentex.errors import SuiteError, closest
+from gentex.registry import import_target, registry
 
 DEFAULT_SUITE = "quick"
 
@@ -65,6 +66,7 @@ def bench() -> None:
 @click.option("--device", help="auto, cpu, cuda or mps.")
 @click.option("--time-limit", type=float, help="Seconds after which a cell counts as failed.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="Cells at a time.")
+@click.option("--executor", default="local", show_default=True, help="What runs the cells.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again whose record is a failure.")
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Where the page goes."
@@ -78,6 +80,7 @@ def run(
     dataset: tuple[str, ...],
     architecture: tuple[str, ...],
     jobs: int,
+    executor: str,
     retry_failed: bool,
     html: Path | None,
     store: Path,
@@ -95,11 +98,12 @@ def run(
 
     chosen = _chosen(suite, task, dataset, architecture, overrides)
     records = Store(store)
+    execute = import_target(registry().resolve("executor", executor))
     planned = plan(chosen, root=data)
     open_jobs = [job for job in planned if _is_open(records, job, retry_failed)]
     page = html or store / f"{chosen.name}.html"
     try:
-        run_with_progress(open_jobs, len(planned), records, workers=jobs)
+        run_with_progress(open_jobs, len(planned), records, executor=execute, workers=jobs)
     except KeyboardInterrupt:
         left = sum(records.read(job.cell.hash) is None for job in planned)
         click.echo(

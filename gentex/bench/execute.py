@@ -1,8 +1,4 @@
-"""Execute cells, each as a process of its own, so that none can take another down.
-
-An executor is a function `(jobs, store, *, workers, on_event) -> None` that runs every job whose
-record is not in the store. This one runs them on this machine.
-"""
+"""Execute cells, each as a process of its own, so that none can take another down."""
 
 from __future__ import annotations
 
@@ -16,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from gentex.bench.cell import COMMAND, ELSEWHERE
 from gentex.bench.plan import Job
-from gentex.bench.store import Store, timestamp
+from gentex.bench.store import COMMAND, ELSEWHERE, Store, timestamp
 
 POLL = 0.2
 
@@ -32,6 +27,20 @@ class Event:
     job: Job
     what: Literal["started", "progress", "elsewhere", "ended"]
     state: dict[str, Any]
+
+
+class Executor(Protocol):
+    """What runs jobs until each has its record in the store; this machine is one, `local`."""
+
+    def __call__(
+        self,
+        jobs: Sequence[Job],
+        store: Store,
+        *,
+        workers: int,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        """Run the jobs, `workers` at a time, telling what happens."""
 
 
 def local(

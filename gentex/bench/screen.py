@@ -9,13 +9,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
-from gentex.bench.execute import Event, local
+from gentex.bench.execute import Event, Executor
 from gentex.bench.plan import Job
 from gentex.bench.store import Store
 from gentex.bench.table import Row, Table, shown
 
 
-def run_with_progress(jobs: Sequence[Job], total: int, store: Store, *, workers: int) -> None:
+def run_with_progress(
+    jobs: Sequence[Job], total: int, store: Store, *, executor: Executor, workers: int
+) -> None:
     """Execute jobs under a progress bar for the whole and one for each running cell."""
     console = Console()
     if total > len(jobs):
@@ -45,7 +47,7 @@ def run_with_progress(jobs: Sequence[Job], total: int, store: Store, *, workers:
             if event.what in ("ended", "elsewhere") and digest in bars:
                 progress.remove_task(bars.pop(digest))
 
-        local(jobs, store, workers=workers, on_event=show)
+        executor(jobs, store, workers=workers, on_event=show)
 
 
 def _ended(event: Event) -> str:

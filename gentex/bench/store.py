@@ -28,6 +28,11 @@ HEARTBEAT = 5.0
 STALE = 60.0
 """Seconds without a heartbeat after which a claim no longer counts."""
 
+ELSEWHERE = 75
+"""Exit code of a cell that another process is already working on (EX_TEMPFAIL)."""
+COMMAND = "GENTEX_BENCH_COMMAND"
+"""Environment variable in which the harness tells a cell the command that the user gave."""
+
 Record = dict[str, Any]
 """The result of one cell as JSON: status, reason, cell, scores, curves, cost, environment, ..."""
 

@@ -9,16 +9,17 @@ DATASETS = [
         "Patches of the photographs inside the scikit-image wheel; no ranking on it is citable",
         kind="dataset",
         fingerprint="gentex.data.fingerprints:photo_textures",
-        license="CC0-1.0",
-        tags=("texture", "offline"),
+        license="BSD-3-Clause",
+        tags=("texture", "photo", "classes", "offline"),
     ),
     Card(
         "digits",
         "gentex.data.digits:digits",
-        "Handwritten digits, 8×8, of scikit-learn",
+        "Handwritten digits, 8×8, inside the scikit-learn wheel",
         kind="dataset",
         fingerprint="gentex.data.fingerprints:digits",
-        tags=("offline",),
+        license="CC-BY-4.0",
+        tags=("classes", "offline"),
     ),
     Card(
         "folder",
@@ -27,7 +28,7 @@ DATASETS = [
         kind="dataset",
         argument="PATH",
         fingerprint="gentex.data.fingerprints:folder",
-        tags=("offline",),
+        tags=("files",),
     ),
     Card(
         "torchvision",
@@ -36,6 +37,7 @@ DATASETS = [
         kind="dataset",
         argument="NAME",
         fingerprint="gentex.data.fingerprints:torchvision",
+        tags=("classes", "files"),
     ),
     Card(
         "mosaic",
@@ -44,6 +46,6 @@ DATASETS = [
         kind="dataset",
         argument="PATH",
         fingerprint="gentex.data.fingerprints:mosaic",
-        tags=("offline",),
+        tags=("files",),
     ),
 ]

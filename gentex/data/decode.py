@@ -18,8 +18,8 @@ from gentex.errors import DataError
 from gentex.interfaces import ImageShape
 
 MAX_PIXELS = 1 << 27
-"""The largest image that is decoded, 134 megapixels: above any camera's, below what could fill the
-memory. It is compared with the size in the header, before any pixel is decoded."""
+"""The largest image that is decoded, 134 megapixels: room for a camera of 100, and no file can fill
+the memory. It is compared with the size in the header, before any pixel is decoded."""
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 """What is read, whatever the file is called; no format that runs a program (EPS) or fetches."""
@@ -49,11 +49,12 @@ def read_image(path: str | Path, channels: int | None = None) -> Tensor:
 
     Raises UnreadableError, a DataError, with the reason.
     """
+    mode = None if channels is None else _mode(channels)
     with _opened(Path(path)) as image:
         image.load()
         shown = _shown(_upright(image))
-        if channels is not None:
-            shown = shown.convert(_mode(channels))
+        if mode is not None:
+            shown = shown.convert(mode)
         pixels = torch.from_numpy(np.array(shown))
     return pixels.reshape(*pixels.shape[:2], -1).permute(2, 0, 1)
 
@@ -80,8 +81,8 @@ def fit(images: Tensor, size: int | tuple[int, int]) -> Tensor:
         return images.new_empty((*several, channels, height, width)).copy_(images)
     stack = images.reshape(-1, channels, rows, columns).permute(0, 2, 3, 1).cpu().numpy()
     stack = _resize_rows(stack, width, min(columns, rows * width / height))
-    # Transposed, columns are rows. This is how Pillow resizes, one axis after the other in eight
-    # bits, only that it is called once for many images.
+    # Transposed, columns are rows. Pillow itself resizes one axis after the other in eight bits;
+    # so it has to be called only twice for many images.
     stack = _resize_rows(stack.swapaxes(1, 2), height, min(rows, columns * height / width))
     fitted = torch.from_numpy(stack).permute(0, 3, 2, 1)
     return fitted.reshape(*several, channels, height, width)
@@ -155,6 +156,8 @@ def _lies(image: Image.Image) -> bool:
     """Whether EXIF says that height and width change places."""
     if image.format == "PNG" and "exif" not in image.info:
         return False  # Pillow would decode the whole file to see whether EXIF follows the pixels
+    if image.format == "TIFF":
+        return False  # Pillow tells the size that it has once turned
     try:
         return image.getexif().get(_ORIENTATION) in _SIDEWAYS
     except Exception:  # as in _upright
@@ -195,21 +198,36 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """L or RGB in sRGB; a profile that is broken or of another mode is ignored, as viewers do."""
-    wanted = "L" if image.mode == "L" else "RGB"
+    if image.mode == "L":
+        levels = _grey_levels(profile) if profile else None
+        return image.point(levels) if levels else image
     transform = _transform(profile, image.mode) if profile or image.mode == "LAB" else None
     if transform is not None:
         image = transform.apply(image)
-    return image if image.mode == wanted else image.convert(wanted)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=16)
-def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _grey_levels(profile: bytes) -> list[int] | None:
+    """What each of the 256 levels becomes: LittleCMS is fast with grey, or exact, but not both."""
+    transform = _transform(profile, "L", ImageCms.Flags.NOOPTIMIZE)
+    if transform is None:
+        return None
+    ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
+    return list(transform.apply(ramp).convert("L").tobytes())
+
+
+@functools.lru_cache(maxsize=16)
+def _transform(
+    profile: bytes | None, mode: str, flags: ImageCms.Flags = ImageCms.Flags.NONE
+) -> ImageCms.ImageCmsTransform | None:
     try:
         source = (
             ImageCms.createProfile("LAB")
             if mode == "LAB"
             else ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
         )
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(source, srgb, mode, "RGB", flags=flags)
     except (ImageCms.PyCMSError, OSError, ImportError):  # ImportError: Pillow without LittleCMS
         return None

@@ -39,7 +39,9 @@ def digits(
     path = packaged_digits()
     try:
         with gzip.open(path, "rt") as lines:
-            table = np.loadtxt(lines, delimiter=",", dtype=np.int64)
+            table = np.array([line.split(",") for line in lines], dtype=np.int64)
+        if table.shape[1:] != (65,):
+            raise ValueError(f"a table of {table.shape}, where 65 columns are wanted")
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"digits: {path} is damaged: {error}") from None
     levels, labels = table[:, :-1], table[:, -1]

@@ -6,6 +6,7 @@ takes its own slice of the same global batch.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
@@ -50,6 +51,7 @@ def batches(
         num_workers=min(8, os.cpu_count() or 1),
         pin_memory=target.type == "cuda",
         persistent_workers=True,
+        generator=torch.Generator(),  # or it would draw from the noise of training
     )
     for images, labels in loader:
         yield Batch(images, labels).to(target)
@@ -97,8 +99,9 @@ class _Steps:
 
 def permutation(length: int, seed: int, epoch: int) -> Tensor:
     """The order of the items in an epoch."""
-    # One stream per seed and epoch: a seed in the high half cannot meet another's epoch.
-    generator = torch.Generator().manual_seed(((seed & 0x7FFFFFFF) << 32) + epoch)
+    # Hashed, because torch's generator on the CPU ignores all but the lowest 32 bits of a seed.
+    mixed = hashlib.sha256(f"{seed} {epoch}".encode()).digest()[:4]
+    generator = torch.Generator().manual_seed(int.from_bytes(mixed, "big"))
     return torch.randperm(length, generator=generator)
 
 

@@ -8,8 +8,8 @@ others are hyperparameters, keyword-only, with a default and a type that JSON ca
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +92,13 @@ class Encoder(Trainable, ABC):
 
 
 class Separator(Trainable, ABC):
-    """Takes images apart into structure and texture."""
+    """Takes images apart into structure and texture.
+
+    grid: hyperparameter -> values that a comparison may tune it over, on training images only; for
+        methods that have nothing to train.
+    """
+
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
 
     @abstractmethod
     def separate(self, images: Tensor) -> Layers:

@@ -43,9 +43,12 @@ def randn(
 
 
 def _mix(seed: int, index: int) -> int:
-    """SplitMix64's finaliser over (seed, index): neighbouring pairs give unrelated streams."""
-    mask = (1 << 64) - 1
-    x = (seed * 0x9E3779B97F4A7C15 + index * 0xD1B54A32D192ED03 + 0x8CB92BA72F3D8DD7) & mask
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
-    return (x ^ (x >> 31)) >> 1  # non-negative in int64
+    """A 32-bit seed, as torch's CPU generator takes no more: distinct for the indices of a seed.
+
+    MurmurHash3's finaliser is a bijection, so that no two samples of a seed share their noise.
+    """
+    mask = 0xFFFFFFFF
+    x = (index ^ (seed * 0x9E3779B1) ^ (seed >> 32) * 0x85EBCA77) & mask
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        x = ((x ^ (x >> shift)) * factor) & mask
+    return x

@@ -73,13 +73,16 @@ def nearest_distances(queries: Tensor, references: Tensor, *, chunk: int = 1024)
 
 
 def _radii(features: Tensor, nearest: int, chunk: int) -> Tensor:
-    """Squared distance (N,) to the `nearest`-th neighbour, the sample itself not counted."""
+    """Squared distance (N,) to the `nearest`-th neighbour, the sample itself not counted.
+
+    A hair more, so that the neighbour lies in the closed ball whatever the rounding.
+    """
     radii = []
     for rows, distances in _squared_distances(features, features, chunk):
         index = torch.arange(rows.start, rows.start + len(distances), device=features.device)
         distances[index - rows.start, index] = torch.inf
         radii.append(distances.topk(nearest, dim=1, largest=False, sorted=False).values.amax(dim=1))
-    return torch.cat(radii)
+    return torch.cat(radii) * (1 + 1e-9)
 
 
 def _squared_distances(x: Tensor, y: Tensor, chunk: int) -> Iterator[tuple[slice, Tensor]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 
 class Processes:
@@ -24,26 +24,39 @@ class Processes:
         if self.size > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
-    def same_start(self, module: nn.Module) -> None:
-        """Give every process the parameters and buffers of the first."""
-        if self.size > 1:
-            for tensor in (*module.parameters(), *module.buffers()):
-                dist.broadcast(tensor.data, src=0)
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the values that the first has, in one message per type."""
+        if self.size == 1:
+            return
+        by_type: dict[torch.dtype, list[Tensor]] = {}
+        for tensor in tensors:
+            by_type.setdefault(tensor.dtype, []).append(tensor.detach())
+        for group in by_type.values():
+            message = torch.cat([tensor.reshape(-1) for tensor in group])
+            dist.broadcast(message, src=0)
+            parts = message.split([tensor.numel() for tensor in group])
+            for tensor, part in zip(group, parts, strict=True):
+                tensor.copy_(part.view_as(tensor))
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace every gradient by its mean over the processes, in one message.
 
-        A parameter without a gradient here counts as zero, as another process may have one.
+        A parameter without a gradient counts as zero where another process has one; where none
+        has, it stays without, so that the optimiser passes it over.
         """
         if self.size == 1 or not parameters:
             return
         pieces = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-        message = torch.cat([piece.reshape(-1).float() for piece in pieces])
+        here = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        message = torch.cat([*(piece.reshape(-1) for piece in pieces), here])
         dist.all_reduce(message)
         message /= self.size
-        split = message.split([piece.numel() for piece in pieces])
-        for parameter, piece, mean in zip(parameters, pieces, split, strict=True):
-            parameter.grad = piece.copy_(mean.view_as(piece))
+        *means, share = message.split([*(piece.numel() for piece in pieces), len(pieces)])
+        everywhere = all(p.grad is not None for p in parameters)
+        there = [True] * len(pieces) if everywhere else (share > 0).tolist()
+        for parameter, piece, mean, has in zip(parameters, pieces, means, there, strict=True):
+            if has:
+                parameter.grad = piece.copy_(mean.view_as(piece))
 
     def agree(self, flag: bool) -> bool:
         """Whether the first process says so: a clock's answer must be the same everywhere."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -10,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gentex.data import Dataset, batches, in_order
 from gentex.errors import CheckpointError, TrainingError, unknown
 from gentex.interfaces import Batch, Trainable, Update
+from gentex.layout import channels_last
 from gentex.seeding import random_state, restore_random_state, seeded
+from gentex.training.budget import Budget
 from gentex.training.checkpoint import read_checkpoint, write_checkpoint
 from gentex.training.distributed import Processes
 from gentex.training.history import History, Progress, Recorder
 from gentex.training.precision import Precision, find_device
+
+_END: Any = object()
+"""What a training step that has come to its end gives instead of an Update."""
 
 
 def train(
@@ -51,7 +55,7 @@ def train(
         before afterwards. On the CPU the same seed gives the same bits.
     device: "auto", "cpu", "cuda", "cuda:1", "mps". The model stays there.
     precision: "fp32", or autocast to "bf16" or "fp16" (with loss scaling).
-    compile: run the model's child modules through `torch.compile`.
+    compile: run the model's child modules through `torch.compile`; they stay compiled.
     ema: decay of an exponential moving average of the parameters, which the model ends with.
     clip_grad_norm: the largest L2 norm of the gradients of an update.
     checkpoint: a file; where it exists the run goes on from it (bit-exactly on the CPU), and it is
@@ -63,9 +67,18 @@ def train(
 
     Raises TrainingError when a loss is NaN or infinite, naming the step and the loss.
     """
+    budget = Budget(steps, images, seconds)
+    _check_positive(
+        batch_size=batch_size,
+        clip_grad_norm=clip_grad_norm,
+        checkpoint_every=checkpoint_every,
+        log_every=log_every,
+    )
+    if ema is not None and not 0 <= ema < 1:
+        raise TrainingError(f"ema={ema}: a decay from 0 to below 1 is wanted")
     processes = Processes(find_device(device))
-    limit = _steps(steps, images, seconds, batch_size * processes.size)
-    model.to(processes.device).to(memory_format=torch.channels_last)
+    model.to(processes.device)
+    channels_last(model)
     loop = _Loop(model, processes, precision, ema, clip_grad_norm)
     if not loop.optimizers:
         return loop.history
@@ -76,6 +89,8 @@ def train(
         "precision": precision,
         "dataset": repr(dataset),
         "ema": ema,
+        "clip_grad_norm": clip_grad_norm,
+        **_identity(model),
     }
     path = None if checkpoint is None else Path(checkpoint)
     with seeded(seed * processes.size + processes.rank):
@@ -97,18 +112,15 @@ def train(
         model.train()
         history, began = loop.history, time.perf_counter() - loop.history.seconds
 
-        def spent() -> float:
-            of_time = 0.0 if seconds is None else history.seconds / max(seconds, 1e-9)
-            return max(of_time, history.steps / limit if limit else 1.0)
-
         def ended() -> bool:
+            spent = budget.spent(history) >= 1
             # Clocks differ between processes, and all must take the same number of steps.
-            return processes.agree(spent() >= 1) if seconds is not None else spent() >= 1
+            return spent if seconds is None else processes.agree(spent)
 
         def tell() -> None:
             losses = loop.recorder.flush(history.steps)
             if on_progress is not None and losses:
-                share = min(spent(), 1.0)
+                share = budget.spent(history)
                 on_progress(Progress(history.steps, share, history.seconds, losses))
 
         while not ended():
@@ -116,14 +128,16 @@ def train(
             history.steps += 1
             history.images += batch_size * processes.size
             history.seconds = time.perf_counter() - began
-            due = path is not None and history.steps % checkpoint_every == 0
-            if due or history.steps % log_every == 0:
+            if history.steps % log_every == 0:
                 tell()
-            if due and path is not None:
+            if path is not None and history.steps % checkpoint_every == 0:
+                loop.check()
                 loop.save(path, run)
-        tell()
+        loop.check()
+        history.seconds = time.perf_counter() - began  # now that the device has done it all
         if path is not None:
             loop.save(path, run)
+        tell()
         loop.finish(dataset, batch_size)
     return history
 
@@ -143,7 +157,8 @@ class _Loop:
         self.precision = Precision(precision, processes.device)
         self.history = History()
         self.recorder = Recorder(self.history, immediately=processes.device.type == "cpu")
-        processes.same_start(model)
+        processes.share((*model.parameters(), *model.buffers()))
+        model.zero_grad(set_to_none=True)  # what was there before would add up with the first
         self.optimizers: dict[str, Optimizer] = model.optimizers()
         self.parameters = {
             name: [
@@ -163,10 +178,12 @@ class _Loop:
         resumptions = self._resumptions(batch)
         while True:
             with self.precision.autocast():
-                update = next(resumptions, None)
-            if update is None:
+                update = next(resumptions, _END)
+            if update is _END:
                 break
             self._take(update)
+        # Each process has its own running statistics; the first's count, as in torch's own DDP.
+        self.processes.share(self.model.buffers())
         if self.average is not None:
             self.average.update_parameters(self.model)
 
@@ -181,13 +198,15 @@ class _Loop:
 
     def _take(self, update: Update) -> None:
         name = self._optimizer_name(update)
-        self.recorder.add(self.history.steps, update, update.optimizer or "loss")
-        optimizer, parameters = self.optimizers[name], self.parameters[name]
-        if not update.loss.requires_grad:
-            raise TrainingError(f"loss {name!r} does not depend on any parameter")
+        optimizer, parameters, loss = self.optimizers[name], self.parameters[name], update.loss
+        if not (isinstance(loss, Tensor) and loss.requires_grad):
+            raise TrainingError(f"the loss of optimizer {name!r} does not depend on any parameter")
+        self.recorder.add(self.history.steps + 1, update)
         scaler = self.precision.scaler
         # Only this optimiser's parameters: none of the other network's weight gradients.
-        scaler.scale(update.loss).backward(inputs=parameters)
+        scaler.scale(loss).backward(inputs=parameters)
+        if all(parameter.grad is None for parameter in parameters):
+            raise TrainingError(f"the loss of optimizer {name!r} depends on none of its parameters")
         self.processes.average_gradients(parameters)
         if self.clip is not None:
             scaler.unscale_(optimizer)
@@ -197,6 +216,8 @@ class _Loop:
         optimizer.zero_grad(set_to_none=True)
 
     def _optimizer_name(self, update: Update) -> str:
+        if not isinstance(update, Update):
+            raise TrainingError(f"training_step yielded a {type(update).__name__}, not an Update")
         names = tuple(self.optimizers)
         if update.optimizer is None and len(names) == 1:
             return names[0]
@@ -206,14 +227,31 @@ class _Loop:
             raise unknown("optimizer", update.optimizer, names)
         return update.optimizer
 
+    def check(self) -> None:
+        """Stop at a loss that is NaN or infinite, or where a gradient was though its loss was not.
+
+        So nothing broken is saved, and the last checkpoint stays a good one.
+        """
+        self.recorder.check()
+        for name, parameters in self.parameters.items():
+            finite = [p.isfinite().all() for p in parameters]
+            if finite and not torch.stack(finite).all():
+                raise TrainingError(
+                    f"parameters of optimizer {name!r} are NaN or infinite after step "
+                    f"{self.history.steps}, though its losses are not: its gradients were"
+                )
+
     def finish(self, dataset: Dataset, batch_size: int) -> None:
         """Leave the model with its averaged weights, and let it fit what is not trained."""
-        if self.average is not None:
-            self.model.load_state_dict(self.average.module.state_dict())
         self.model.eval()
         stream = (batch.to(self.processes.device) for batch in in_order(dataset, batch_size))
         with torch.no_grad():
+            if self.average is not None:
+                means = self.average.module.parameters()
+                for parameter, mean in zip(self.model.parameters(), means, strict=True):
+                    parameter.copy_(mean)
             self.model.finish(stream)
+        self.processes.share((*self.model.parameters(), *self.model.buffers()))
         self.model.train()
 
     def save(self, path: Path, run: dict[str, Any]) -> None:
@@ -223,6 +261,7 @@ class _Loop:
             state = {
                 "run": run,
                 "history": asdict(self.history),
+                "window": self.recorder.window,
                 "model": self.model.state_dict(),
                 "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
                 "scaler": self.precision.scaler.state_dict(),
@@ -243,21 +282,23 @@ class _Loop:
                 self.average.load_state_dict(state["average"])
             for name, value in state["history"].items():
                 setattr(self.history, name, value)
+            self.recorder.window = dict(state["window"])
             restore_random_state(state["random"][self.processes.rank])
-        except (KeyError, ValueError, RuntimeError, IndexError) as error:
+        except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
             raise CheckpointError(f"checkpoint {path} does not fit the model: {error}") from None
 
 
-def _steps(
-    steps: int | None, images: int | None, seconds: float | None, per_step: int
-) -> int | float:
-    """The budget in steps; infinite where only seconds limit it."""
-    for name, value in (("steps", steps), ("images", images), ("seconds", seconds)):
-        if value is not None and value < 0:
-            raise TrainingError(f"a budget of {value} {name}: it cannot be negative")
-    if steps is None and images is None and seconds is None:
-        raise TrainingError("no budget: give steps, images or seconds")
-    return min(
-        math.inf if steps is None else steps,
-        math.inf if images is None else math.ceil(images / per_step),
-    )
+def _check_positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise TrainingError(f"{name}={value}: a number above zero is wanted")
+
+
+def _identity(model: Trainable) -> dict[str, Any]:
+    """What the model is, for the checkpoint of its run: its class, or how it was created."""
+    config = getattr(model, "config", {})
+    values = config.get("hyperparameters", {})
+    return {
+        "architecture": config.get("architecture", type(model).__name__),
+        **{f"hyperparameter {name}": value for name, value in values.items()},
+    }

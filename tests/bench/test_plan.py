@@ -108,6 +108,7 @@ def test_an_architecture_must_be_what_the_task_compares(tmp_path: Path) -> None:
 def test_planning_imports_neither_torch_nor_model_code() -> None:
     code = (
         "import sys\n"
+        "import gentex.bench.screen, gentex.bench.report, gentex.bench.cli\n"
         "from gentex.bench.plan import plan\n"
         "from gentex.bench.suite import find_suite\n"
         "assert plan(find_suite('quick'))\n"

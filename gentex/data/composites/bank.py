@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gentex.data.composites.draws import Draws
 from gentex.data.composites.fields import blurred, margin, smooth_noise, standardized
@@ -58,10 +58,10 @@ def textures(
     w: int,
     rng: torch.Generator,
 ) -> Tensor:
-    """One texture (1, h, w) for each source named: a photograph (h, w), or a family of the split.
+    """One texture (1, h, w) for each source named: a grey photograph or a family of the split.
 
-    All are high-passed by their Gaussian blur; its sigma is drawn log-uniformly from `scale`, in px.
-    A family's wavelength is 1.5 to 4 sigma, most of which (up to 5.3 sigma) the high-pass keeps.
+    All are less their Gaussian blur, whose sigma (px) is drawn log-uniformly from `scale`. A
+    family's wavelength is 1.5 to 4 sigma; the high-pass keeps more than half of those up to 5.3.
     """
     low, high = math.log(scale[0]), math.log(scale[1])
     sigmas = torch.exp(low + (high - low) * torch.rand(len(sources), generator=rng))
@@ -120,7 +120,7 @@ def windows(
     u = torch.where(quarters, (u - 0.25).round(), u)
     v = torch.where(quarters, (v - 0.25).round(), v)
     position = torch.stack([(2 * u + 1) / side - 1, (2 * v + 1) / side - 1], -1).view(n, h, w, 2)
-    return F.grid_sample(part, position, padding_mode="reflection", align_corners=False)
+    return functional.grid_sample(part, position, padding_mode="reflection", align_corners=False)
 
 
 def _chunks(places: list[int], pixels: int) -> list[list[int]]:

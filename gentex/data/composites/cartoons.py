@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gentex.data.composites.fields import mirrored, uniform
 from gentex.data.composites.sources import photographs
@@ -42,8 +42,8 @@ def kuwahara(photograph: Tensor, radius: int = 4, passes: int = 3) -> Tensor:
     h, w = photograph.shape[-2:]
     for _ in range(passes):
         padded = mirrored(image, radius)
-        mean = F.avg_pool2d(padded, radius + 1, stride=1)
-        square = F.avg_pool2d(padded.square(), radius + 1, stride=1)
+        mean = functional.avg_pool2d(padded, radius + 1, stride=1)
+        square = functional.avg_pool2d(padded.square(), radius + 1, stride=1)
         variance = (square - mean.square()).sum(1, keepdim=True)
         least = torch.full((1, 1, h, w), math.inf)
         for y, x in itertools.product((0, radius), repeat=2):
@@ -84,7 +84,7 @@ def _at_most(side: int, picture: Tensor) -> Tensor:
     """A picture (c, h, w) shrunk until neither side is longer than `side` px."""
     zoom = min(1.0, side / max(picture.shape[1:]))
     size = [round(zoom * s) for s in picture.shape[1:]]
-    return F.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
+    return functional.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
 
 
 def _windows(
@@ -100,7 +100,9 @@ def _windows(
             max(round(zoom * picture.shape[1]), h),
             max(round(zoom * picture.shape[2]), w),
         )
-        picture = F.interpolate(picture[None], (height, width), mode="bilinear", antialias=True)[0]
+        picture = functional.interpolate(
+            picture[None], (height, width), mode="bilinear", antialias=True
+        )[0]
         top = int(torch.randint(height - h + 1, (1,), generator=rng))
         left = int(torch.randint(width - w + 1, (1,), generator=rng))
         window = picture[:, top : top + h, left : left + w]

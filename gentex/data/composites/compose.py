@@ -79,7 +79,7 @@ def _coloured(field: Tensor, channels: int, draw: Draws) -> Tensor:
 
 
 def _normalized(texture: Tensor, weight: Tensor) -> Tensor:
-    """A texture times a weight (n, 1, h, w), with mean 0 per channel and unit RMS in that region."""
+    """A texture times a weight (n, 1, h, w): mean 0 in every channel, RMS 1 in that region."""
     area = weight.sum((2, 3), keepdim=True).clamp_min(1)
     texture = weight * (texture - (weight * texture).sum((2, 3), keepdim=True) / area)
     power = texture.square().mean(1, keepdim=True).sum((2, 3), keepdim=True) / area

@@ -1,14 +1,16 @@
 """`composites`: images whose structure and texture are known, apart by source in train and test.
 
-| layer | train | test |
+| | train | test |
 | --- | --- | --- |
-| structure | dead-leaves, ramps, islands, polygons, kuwahara-cartoons of 5 photographs | voronoi, \
-discs-and-curves, segment-cartoons of 3 other photographs |
-| texture | gabor, fbm, periodic, stripes, mottle, worley, grains, speckle, hatch, tiling, 5 \
-photographs, and folders of one's own | woven, reaction-diffusion, flow, and the photographs brick, \
-grass and gravel |
+| structure families | dead-leaves, ramps, islands, polygons, kuwahara-cartoons | voronoi, \
+discs-and-curves, segment-cartoons |
+| made into cartoons | astronaut, camera, coins, retina, rocket | chelsea, coffee, motorcycle_left |
+| texture families | gabor, fbm, periodic, stripes, mottle, worley, grains, speckle, hatch, \
+tiling | woven, reaction-diffusion, flow |
+| texture photographs | hubble_deep_field, ihc, moon, page, text, folders of one's own | brick, \
+grass, gravel |
 
-No family, and no photograph for whatever layer, is in both columns.
+Nothing is in both columns, whichever layer it serves.
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ from gentex.data.composites import bank as banks
 from gentex.data.composites.bank import Bank
 from gentex.data.composites.compose import compose
 from gentex.data.composites.draws import Draws
-from gentex.data.composites.fingerprint import LEVELS, parse, resolved
-from gentex.data.composites.sources import folder_textures, grey, photographs
+from gentex.data.composites.fingerprint import LEVELS, parse
+from gentex.data.composites.sources import folder_textures, photographs
 from gentex.data.composites.structures import STRUCTURES
 from gentex.data.composites.textures import TEXTURES
 from gentex.data.dataset import Dataset, Skipped
+from gentex.data.files import check_split, find_folder
 from gentex.errors import DataError, unknown
 from gentex.interfaces import Batch, ImageShape
 
@@ -123,7 +126,7 @@ def composites(
     *,
     split: str,
     argument: str = "",
-    root: str | Path | None = None,
+    root: Path | None = None,
     size: int | tuple[int, int] = 64,
     channels: int = 3,
     level: str = "medium",
@@ -143,7 +146,8 @@ def composites(
         as "folder:PATH,PATH". No file of theirs is used in the test split, and test photographs
         among them are skipped.
     amplitude, scale: sweeps; ranges to use in place of the level's.
-    seed: of the training split. Test images are the same for every seed.
+    seed: of the training split. Test images are the same for every seed, and their structures the
+        same at every level, so that levels can be compared image by image.
 
     Raises DataError for a split, level, size, range or folder that will not do.
     """
@@ -151,8 +155,7 @@ def composites(
     level = named or level
     if level not in DIFFICULTY:
         raise unknown("level of composites", level, LEVELS)
-    if split not in ("train", "test"):
-        raise unknown("split of composites", split, ("train", "test"))
+    check_split("composites", split)
     image = _shape(size, channels)
     chosen = Level(
         _range("amplitude", amplitude or DIFFICULTY[level].amplitude, 0.001, 0.3),
@@ -162,13 +165,18 @@ def composites(
         return _test(image, chosen)
     if isinstance(textures, str):
         textures = textures.removeprefix("folder:").split(",") if textures else ()
-    return _train(image, chosen, [resolved(path, root) for path in (*folders, *textures)], seed)
+    return _train(
+        image,
+        chosen,
+        [find_folder("composites", str(path), root) for path in (*folders, *textures)],
+        seed,
+    )
 
 
 def _test(image: ImageShape, level: Level) -> Composites:
     channels, h, w = image
     rng = torch.Generator().manual_seed(_TEST_SEED)
-    pictures = {name: grey(x) for name, x in photographs("test", "texture").items()}
+    pictures = photographs("test", "texture")
     names = [*pictures, *TEXTURES["test"]]
     kinds = [*STRUCTURES["test"]]
     # Sources change fastest, so that each meets every family of structures.
@@ -188,21 +196,19 @@ def _test(image: ImageShape, level: Level) -> Composites:
 def _train(image: ImageShape, level: Level, folders: Sequence[Path], seed: int) -> Composites:
     channels, h, w = image
     rng = torch.Generator().manual_seed(seed)
-    pictures = {name: grey(x) for name, x in photographs("train", "texture").items()}
+    pictures = photographs("train", "texture")
     own, skipped = folder_textures(folders) if folders else ({}, [])
     pictures |= own
     side = banks.reach(h, w)
     wide = math.ceil(1.7 * side)
-    # Photographs make more than half of the textures where there are many, a fifth where few.
-    room = (96 << 20) // (2 * side * side)
-    procedural = min(768, room // 2)
-    real = min(max(2048, len(own)) if own else 192, room // 2)
     order = torch.randperm(len(pictures), generator=rng).tolist()
     names = [[*pictures][i] for i in order]
+    # Photographs make two thirds of the textures where there are many, a fifth where few.
+    real = _count(side, 16, 128, 2048) if own else _count(side, 2, 32, 192)
     bank = Bank(
         banks.structures(
             "train",
-            _cycled(STRUCTURES["train"], min(320, (96 << 20) // (2 * channels * wide * wide))),
+            _cycled(STRUCTURES["train"], _count(wide, 8, 40, 384)),
             wide,
             wide,
             channels,
@@ -210,7 +216,7 @@ def _train(image: ImageShape, level: Level, folders: Sequence[Path], seed: int) 
         ),
         banks.textures(
             "train",
-            _cycled(names, real) + _cycled(TEXTURES["train"], procedural),
+            _cycled(names, real) + _cycled(TEXTURES["train"], _count(side, 8, 120, 960)),
             pictures,
             level.scale,
             side,
@@ -233,7 +239,12 @@ def _recoloured(structure: Tensor, draw: Draws) -> Tensor:
 
 
 def _cycled(names: Iterable[str], count: int) -> list[str]:
-    return [*itertools.islice(itertools.cycle(names), max(1, count))]
+    return [*itertools.islice(itertools.cycle(names), count)]
+
+
+def _count(side: int, megapixels: int, least: int, most: int) -> int:
+    """How many squares of that side a bank holds: so many that it is made within seconds."""
+    return min(most, max(least, (megapixels << 20) // side**2))
 
 
 def _shape(size: int | tuple[int, int], channels: int) -> ImageShape:
@@ -249,6 +260,6 @@ def _range(name: str, values: tuple[float, float], low: float, high: float) -> t
     first, last = values
     if not low <= first <= last <= high:
         raise DataError(
-            f"{name}=({first:g}, {last:g}): a range (low, high) within [{low:g}, {high:g}] is wanted"
+            f"{name}=({first:g}, {last:g}): a range (low, high) within [{low:g}, {high:g}] is meant"
         )
     return first, last

@@ -9,7 +9,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def uniform(low: float, high: float, *shape: int, rng: torch.Generator) -> Tensor:
@@ -35,9 +35,9 @@ def standardized(field: Tensor) -> Tensor:
 
 
 def smooth_noise(n: int, h: int, w: int, length: Tensor | float, rng: torch.Generator) -> Tensor:
-    """Gaussian random fields of unit variance whose Gaussian correlation has this length (px)."""
+    """Gaussian random fields of unit variance and correlation exp(−r² / 2 length²), r in px."""
     fy, fx = frequencies(h, w)
-    response = torch.exp(-2 * (math.pi * length) ** 2 * (fy.square() + fx.square()) / 2)
+    response = torch.exp(-((math.pi * length) ** 2) * (fy.square() + fx.square()))
     return filtered(torch.randn(n, h, w, generator=rng), response)
 
 
@@ -58,15 +58,15 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
     kernel = gaussian_kernel(sigma)
     planes = image.reshape(-1, 1, *image.shape[-2:])
     planes = mirrored(planes, len(kernel) // 2)
-    planes = F.conv2d(planes, kernel[None, None, :, None])
-    return F.conv2d(planes, kernel[None, None, None]).reshape(image.shape)
+    planes = functional.conv2d(planes, kernel[None, None, :, None])
+    return functional.conv2d(planes, kernel[None, None, None]).reshape(image.shape)
 
 
 def mirrored(planes: Tensor, pad: int) -> Tensor:
     """Images (n, c, h, w) continued by `pad` px on each side by reflection, however small."""
     for _ in range(pad // (min(planes.shape[-2:]) - 1) + 1):
         step = min(pad, min(planes.shape[-2:]) - 1)
-        planes = F.pad(planes, [step] * 4, mode="reflect")
+        planes = functional.pad(planes, [step] * 4, mode="reflect")
         pad -= step
     return planes
 

@@ -1,27 +1,20 @@
-"""What composites are made of, and their fingerprint; nothing here needs torch.
+"""Which photographs composites are made of, and their fingerprint; nothing here needs torch.
 
-The photographs are those inside the scikit-image wheel. Each serves one split only, whichever layer
-it goes into:
-
-| photograph | split | serves as |
-| --- | --- | --- |
-| astronaut, camera, coins, rocket, retina | train | structure (smoothed to cartoons) |
-| hubble_deep_field, ihc, moon, page, text | train | texture |
-| chelsea, coffee, motorcycle_left | test | structure (smoothed to cartoons) |
-| brick, grass, gravel | test | texture |
+All are inside the scikit-image wheel. Each serves one split only, whichever layer it goes into.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from importlib.util import find_spec
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from gentex.data.files import find_folder, image_files, packaged_photos
 from gentex.errors import DataError, unknown
 
 VERSION = 1
-"""Raised by whoever changes what any generator makes: recorded results rest on it."""
+"""To be raised with every change of what any generator makes: recorded results rest on it."""
 
 LEVELS = ("easy", "medium", "hard")
 
@@ -35,21 +28,21 @@ PHOTOGRAPHS: dict[str, dict[str, tuple[str, ...]]] = {
         "texture": ("brick.png", "grass.png", "gravel.png"),
     },
 }
+"""By split, and by the layer they serve: smoothed to cartoons, or high-passed to textures."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
-
-def fingerprint(argument: str, root: str | Path | None = None) -> str:
-    """sha256 over the generators' version and every photograph that goes into either split."""
+def fingerprint(argument: str, root: Path | None) -> str:
+    """`composites@version:sha256` over every photograph of both splits and texture folders."""
     level, folders = parse(argument)
-    digest = hashlib.sha256(f"composites {VERSION} {level}".encode())
-    wheel = photographs_folder()
-    names = sorted(n for layers in PHOTOGRAPHS.values() for files in layers.values() for n in files)
-    _add(digest, wheel, [wheel / name for name in names])
+    digest = hashlib.sha256(f"{level}\n".encode())
+    for split in PHOTOGRAPHS.values():
+        for names in split.values():
+            for path in photograph_paths(names):
+                _add(digest, path.name, path)
     for folder in folders:
-        path = resolved(folder, root)
-        _add(digest, path, image_files(path))
-    return digest.hexdigest()
+        for file in image_files(find_folder("composites", folder, root)):
+            _add(digest, file.name, file.path)
+    return f"composites@{VERSION}:{digest.hexdigest()}"
 
 
 def parse(argument: str) -> tuple[str, tuple[str, ...]]:
@@ -58,37 +51,25 @@ def parse(argument: str) -> tuple[str, tuple[str, ...]]:
     if level and level not in LEVELS:
         raise unknown("level of composites", level, LEVELS)
     if not all(folders):
-        raise DataError(f"composites:{argument}: an empty folder name; LEVEL+FOLDER is wanted")
+        raise DataError(f"composites:{argument} has an empty folder; LEVEL+FOLDER+... is meant")
     return level, tuple(folders)
 
 
-def resolved(folder: str | Path, root: str | Path | None) -> Path:
-    """A folder of photographs, relative ones under the data root where they are there."""
-    path = Path(folder).expanduser()
-    under = Path(root).expanduser() / path if root is not None else path
-    found = under if under.is_dir() else path
-    if not found.is_dir():
-        near = sorted(p.name for p in under.parent.glob("*/")) if under.parent.is_dir() else []
-        raise DataError(f"{unknown('folder of textures', path.name, near)} in {under.parent}")
-    return found
+def photograph_paths(names: Sequence[str]) -> list[Path]:
+    """Where photographs lie that scikit-image's wheel brings.
+
+    Raises DataError where one is missing.
+    """
+    base = packaged_photos()[0].parent
+    missing = [name for name in names if not (base / name).is_file()]
+    if missing:
+        raise DataError(f"no {', '.join(missing)} in {base}, which scikit-image's wheel brings")
+    return [base / name for name in names]
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Every image file below a folder, in the order of their paths."""
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted(found, key=lambda p: p.relative_to(folder).as_posix())
-
-
-def photographs_folder() -> Path:
-    """Where scikit-image keeps the photographs that its wheel brings."""
-    spec = find_spec("skimage")  # finds, and does not import
-    if spec is None or spec.origin is None:
-        raise DataError("composites need the photographs of scikit-image, which is not installed")
-    return Path(spec.origin).parent / "data"
-
-
-def _add(digest: hashlib._Hash, base: Path, files: Iterable[Path]) -> None:
-    for file in files:
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(base).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
+def _add(digest: hashlib._Hash, name: str, path: Path) -> None:
+    try:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        content = "unreadable"  # a broken link: it is skipped, and named, when textures are read
+    digest.update(os.fsencode(f"{content}  {name}\n"))

@@ -2,69 +2,70 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gentex.data.composites.fields import blurred, margin, mirrored
-from gentex.data.composites.fingerprint import PHOTOGRAPHS, image_files, photographs_folder
+from gentex.data.composites.fingerprint import PHOTOGRAPHS, photograph_paths
 from gentex.data.dataset import Skipped
+from gentex.data.decode import UnreadableError, read_image
+from gentex.data.files import image_files
 from gentex.errors import DataError
 
 
-@functools.cache
 def photographs(split: str, layer: str) -> dict[str, Tensor]:
-    """The photographs (3, h, w) in [0, 1] that serve a layer ("structure", "texture") in a split."""
-    folder = photographs_folder()
-    return {Path(name).stem: _read(folder / name, "RGB") for name in PHOTOGRAPHS[split][layer]}
+    """The photographs that serve a layer in a split, by name.
+
+    As structures they are (3, h, w), as textures grey, (1, h, w); in [0, 1].
+    """
+    paths = photograph_paths(PHOTOGRAPHS[split][layer])
+    channels = 3 if layer == "structure" else 1
+    return {path.stem: read_image(path, channels) / 255 for path in paths}
 
 
 def folder_textures(folders: Sequence[Path]) -> tuple[dict[str, Tensor], list[Skipped]]:
-    """Grey photographs (h, w) in [0, 1] by their paths, and what was left out.
+    """Every photograph in the folders and below, grey (1, h, w), by path; and what was left out.
 
-    A photograph that the test split uses is left out, also when it was scaled or stored anew.
+    A photograph that the test split uses is left out, also where it was resized or stored anew.
     """
+    held_out = {
+        name: _thumbnail(image)
+        for layer in PHOTOGRAPHS["test"]
+        for name, image in photographs("test", layer).items()
+    }
     found: dict[str, Tensor] = {}
     skipped: list[Skipped] = []
-    held_out = {name: _thumbnail(grey(x)) for name, x in photographs("test", "texture").items()}
-    held_out |= {name: _thumbnail(grey(x)) for name, x in photographs("test", "structure").items()}
-    for path in (path for folder in folders for path in image_files(folder)):
+    for file in (file for folder in folders for file in image_files(folder)):
+        path = str(file.path)
         try:
-            image = _read(path, "L")[0]
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            skipped.append(Skipped(str(path), str(error) or type(error).__name__))
+            image = read_image(file.path, 1) / 255
+        except UnreadableError as error:
+            skipped.append(Skipped(path, error.reason))
             continue
-        if min(image.shape) < 16:
-            skipped.append(Skipped(str(path), f"{image.shape[1]}×{image.shape[0]} is too small"))
-            continue
+        _, h, w = image.shape
         thumbnail = _thumbnail(image)
         same = [name for name, other in held_out.items() if float(thumbnail @ other) > 0.95]
-        if same:
-            skipped.append(Skipped(str(path), f"is the photograph {same[0]!r}, kept for tests"))
-            continue
-        found[str(path)] = image
+        if min(h, w) < 32:
+            skipped.append(Skipped(path, f"{h}×{w} is too small to take textures from"))
+        elif same:
+            skipped.append(Skipped(path, f"is the photograph {same[0]!r}, kept for testing"))
+        else:
+            found[path] = image
     if not found:
-        places = ", ".join(str(folder) for folder in folders)
-        raise DataError(f"no usable image in {places}: {len(skipped)} of {len(skipped)} left out")
+        reasons = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:3])
+        raise DataError(f"composites: none of {len(skipped)} textures can be used: {reasons}")
     return found, skipped
-
-
-def grey(image: Tensor) -> Tensor:
-    """Luma (Rec. 601) of a (3, h, w) image: (h, w)."""
-    return torch.einsum("chw,c->hw", image, torch.tensor([0.299, 0.587, 0.114]))
 
 
 def texture_window(
     photograph: Tensor, sigma: float, h: int, w: int, rng: torch.Generator
 ) -> Tensor:
-    """A window (h, w) of a photograph (h, w), shrunk at random and high-passed at `sigma` px.
+    """A window (h, w) of a grey photograph (1, h, w), shrunk and high-passed at `sigma` px.
 
     High-passed is less its Gaussian blur, after shrinking: so `sigma` counts in pixels of the
     window. It makes 4 to 12 px of the photograph, where that is large enough; a photograph is
@@ -72,10 +73,10 @@ def texture_window(
     """
     border = margin(sigma)
     wanted = h + 2 * border, w + 2 * border
-    smallest = max(side / own for side, own in zip(wanted, photograph.shape, strict=True))
+    smallest = max(side / own for side, own in zip(wanted, photograph.shape[1:], strict=True))
     zoom = min(1.0, max(smallest, sigma / (4 * 3 ** float(torch.rand(1, generator=rng)))))
-    size = [math.ceil(zoom * side) for side in photograph.shape]
-    shrunk = F.interpolate(photograph[None, None], size, mode="bilinear", antialias=True)
+    size = [math.ceil(zoom * side) for side in photograph.shape[1:]]
+    shrunk = functional.interpolate(photograph[None], size, mode="bilinear", antialias=True)
     missing = max(0, *(side - own for side, own in zip(wanted, size, strict=True)))
     shrunk = mirrored(shrunk, (missing + 1) // 2)[0, 0]
     best = torch.zeros(h, w)
@@ -91,20 +92,8 @@ def texture_window(
     return best
 
 
-def _read(path: Path, mode: str) -> Tensor:
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255
-            pixels = np.asarray(upright, dtype=np.float32) / 65535
-            planes = torch.from_numpy(pixels)[None].expand(len(mode), -1, -1)
-        else:
-            pixels = np.asarray(upright.convert(mode), dtype=np.float32) / 255
-            planes = torch.from_numpy(pixels).view(*pixels.shape[:2], -1).permute(2, 0, 1)
-    return planes.contiguous()
-
-
 def _thumbnail(image: Tensor) -> Tensor:
-    """A picture (h, w) as a unit vector, by which copies of any size know each other."""
-    small = F.interpolate(image[None, None], (24, 24), mode="bilinear", antialias=True).flatten()
-    centred = small - small.mean()
-    return centred / centred.norm().clamp_min(1e-6)
+    """A picture (c, h, w) as a unit vector, by which copies of any size know each other."""
+    grey = image.mean(0)[None, None]
+    small = functional.interpolate(grey, (24, 24), mode="bilinear", antialias=True).flatten()
+    return functional.normalize(small - small.mean(), dim=0, eps=1e-6)

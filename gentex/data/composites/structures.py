@@ -6,12 +6,13 @@ Cartoons of photographs are in `gentex.data.composites.cartoons`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gentex.data.composites import cartoons
 from gentex.data.composites.fields import grid, smooth_noise, uniform
@@ -57,7 +58,7 @@ def ramps(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor
     """Shading ramps that meet along a few straight and curved edges."""
     y, x = grid(h, w)
     canvas = _ramp(n, h, w, channels, rng)
-    for _ in range(6):
+    for _ in range(9):
         angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
         across = angle.cos() * (x - w / 2) + angle.sin() * (y - h / 2)
         bow = uniform(0, 8, n, 1, 1, rng=rng) * smooth_noise(n, h, w, min(h, w) / 5, rng)
@@ -69,10 +70,10 @@ def ramps(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor
 
 
 def islands(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
-    """Level sets of smooth random fields, like a map coloured by height, shaded by another field."""
-    length = uniform(0.06, 0.16, n, 1, 1, rng=rng) * min(h, w)
+    """Level sets of a smooth random field, like a map coloured by height, shaded by another."""
+    length = uniform(0.05, 0.13, n, 1, 1, rng=rng) * min(h, w)
     height = smooth_noise(n, h, w, length, rng)
-    height = F.interpolate(height[:, None], scale_factor=2, mode="bicubic")[:, 0]
+    height = functional.interpolate(height[:, None], scale_factor=2, mode="bicubic")[:, 0]
     canvas = _colours(n, channels, rng).expand(-1, -1, 2 * h, 2 * w)
     level = torch.full((n, 1, 1), -1.8)
     for _ in range(5):
@@ -80,17 +81,17 @@ def islands(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tens
         canvas = torch.where((height > level)[:, None], _colours(n, channels, rng), canvas)
     shade = 0.1 * smooth_noise(n, h, w, min(h, w) / 3, rng)
     shade = shade * torch.rand(n, 1, 1, generator=rng)
-    return (F.avg_pool2d(canvas, 2) + shade[:, None]).clamp(0, 1)
+    return (functional.avg_pool2d(canvas, 2) + shade[:, None]).clamp(0, 1)
 
 
 def polygons(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Triangles, boxes and thin bars of any direction that hide each other."""
     y, x = grid(h, w)
     canvas = _ramp(n, h, w, channels, rng)
-    for _ in range(14):
+    for _ in range(30):
         cy, cx = uniform(0, h, n, 1, 1, rng=rng), uniform(0, w, n, 1, 1, rng=rng)
         angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
-        size = min(h, w) * uniform(0.08, 0.35, n, 1, 1, rng=rng)
+        size = min(h, w) * uniform(0.05, 0.25, n, 1, 1, rng=rng)
         thin = torch.rand(n, 1, 1, generator=rng) < 0.4
         width = torch.where(
             thin, uniform(1.2, 4, n, 1, 1, rng=rng), size * uniform(0.3, 1, n, 1, 1, rng=rng)
@@ -125,7 +126,7 @@ def voronoi(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tens
     width = uniform(3, 8, n, 1, 1, rng=rng)
     border = drawn & (second - first < width)
     canvas = torch.where(border[:, None], _colours(n, channels, rng), canvas)
-    return F.avg_pool2d(canvas, 2)
+    return functional.avg_pool2d(canvas, 2)
 
 
 def discs_and_curves(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
@@ -155,7 +156,7 @@ def _curve_distance(n: int, h: int, w: int, rng: torch.Generator) -> Tensor:
         s = 1 - t
         weights = torch.tensor([s**3, 3 * s * s * t, 3 * s * t * t, t**3])
         points.append((weights.view(4, 1, 1, 1, 1) * control).sum(0))
-    for (ay, ax), (by, bx) in zip(points, points[1:], strict=False):
+    for (ay, ax), (by, bx) in itertools.pairwise(points):
         dy, dx = by - ay, bx - ax
         along = ((y - ay) * dy + (x - ax) * dx) / (dy * dy + dx * dx).clamp_min(1e-6)
         along = along.clamp(0, 1)
@@ -175,7 +176,7 @@ def _colours(n: int, channels: int, rng: torch.Generator) -> Tensor:
 
 
 def _shaded(colour: Tensor, y: Tensor, x: Tensor, rng: torch.Generator) -> Tensor:
-    """A colour (n, c, 1, 1) with a ramp of random slope and direction over y, x in about [-1, 1]."""
+    """A colour (n, c, 1, 1) with a ramp of random slope over y, x in about [-1, 1]."""
     n = len(colour)
     slope = 0.2 * torch.rand(n, 1, 1, generator=rng).square()
     angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
@@ -190,7 +191,7 @@ def _ramp(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor
     )
     spread = torch.rand(n, 1, 1, 1, generator=rng)
     corners = corners[:, :, 1:2, 1:2].lerp(corners, spread)
-    return F.interpolate(corners, (h, w), mode="bilinear", align_corners=True)
+    return functional.interpolate(corners, (h, w), mode="bilinear", align_corners=True)
 
 
 STRUCTURES: dict[str, dict[str, Structure]] = {

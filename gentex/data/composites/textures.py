@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from gentex.data.composites.fields import (
     filtered,
@@ -275,7 +275,7 @@ def _at(planes: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Values of (n, c, h, w) planes at positions (n, h, w) in px, mirrored outside."""
     h, w = planes.shape[-2:]
     position = torch.stack([(2 * x + 1) / w - 1, (2 * y + 1) / h - 1], -1)
-    return F.grid_sample(planes, position, padding_mode="reflection", align_corners=False)
+    return functional.grid_sample(planes, position, padding_mode="reflection", align_corners=False)
 
 
 TEXTURES: dict[str, dict[str, Texture]] = {

@@ -56,6 +56,6 @@ class RandomConv(Encoder):
         return torch.cat(out, dim=1)
 
 
-def random_conv(image, **k):
+def random_conv(image, argument="", device="cpu", **k):
     return FeatureSpace("random-conv", tuple(RandomConv(image, seed=s, **k) for s in range(5)))
-def pixels(image): return FeatureSpace("pixels", (Pixels(image),))
+def pixels(image, argument="", device="cpu"): return FeatureSpace("pixels", (Pixels(image),))

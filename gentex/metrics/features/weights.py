@@ -24,6 +24,8 @@ def find(space: str, weights: str | Path | None, names: Sequence[str]) -> Path:
     if weights is not None and Path(weights).is_file():
         return Path(weights)
     if weights is not None:
+        if not Path(weights).is_dir():
+            raise DataError(f"feature space {space!r}: {weights} is no file of weights, nor a folder")
         folders = [Path(weights)]
     else:
         folders = [Path(torch.hub.get_dir()) / "checkpoints"]

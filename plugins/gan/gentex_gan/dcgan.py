@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from gentex import Batch, Generator, ImageShape, Rng, Update, randn
+from gentex import Batch, ImageShape, Update
+from gentex_gan.gan import GAN
 from gentex_gan.losses import logistic_discriminator, nonsaturating_generator
 from gentex_gan.sizes import check_positive, pyramid
 
 
-class DCGAN(Generator):
+class DCGAN(GAN):
     """Transposed convolutions against strided ones, with batch norm in both.
 
     image: sides from 16 to 256, powers of two (others where they can be halved down to 4 to 7).
     latent: length of the noise vector z.
     width: channels at half the size of the image; they double with each halving, up to 8 × width
         (256-128-64 at 32×32). The paper has 128 at 64×64; 64 is what most comparisons use.
-    lr, beta1: learning rate and first-moment decay of Adam, for both networks.
+    lr, beta1: of Adam, for both networks.
+    augment, truncation: see `GAN`.
     """
 
     def __init__(
@@ -34,41 +35,26 @@ class DCGAN(Generator):
         width: int = 64,
         lr: float = 2e-4,
         beta1: float = 0.5,
+        augment: str = "",
+        truncation: float | None = None,
     ) -> None:
-        super().__init__()
-        check_positive(latent=latent, width=width, lr=lr)
-        self.latent, self.lr, self.beta1 = latent, lr, beta1
+        super().__init__(
+            latent=latent, lr=lr, betas=(beta1, 0.999), augment=augment, truncation=truncation
+        )
+        check_positive(width=width)
         self.generator = generator(image, latent, width)
         self.discriminator = discriminator(image, width)
         self.apply(initialise)
 
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            name: torch.optim.Adam(
-                network.parameters(), lr=self.lr, betas=(self.beta1, 0.999), fused=True
-            )
-            for name, network in self.named_children()
-        }
-
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        real = batch.images * 2 - 1
-        fake = self.generator(self.noise(len(batch)))
+        fake = self.augment(self.generator(self.noise(len(batch))))
         # Real and fake in passes of their own: batch norm would tell a joint batch apart.
-        on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
+        on_real = self.discriminator(self.augment(batch.images * 2 - 1))
+        on_fake = self.discriminator(fake.detach())
+        self.augment.adapt(on_real)
         logs = {"real": on_real.detach().mean(), "fake": on_fake.detach().mean()}
         yield Update("discriminator", logistic_discriminator(on_real, on_fake), logs)
         yield Update("generator", nonsaturating_generator(self.discriminator(fake)))
-
-    @torch.no_grad()
-    def sample(self, n: int, *, rng: Rng = None, condition: Tensor | None = None) -> Tensor:
-        if condition is not None:
-            raise TypeError("dcgan is not class-conditional: it takes no condition")
-        images: Tensor = self.generator(self.noise(n, rng)).float()
-        return (images + 1) / 2
-
-    def noise(self, n: int, rng: Rng = None) -> Tensor:
-        """Latents z ~ N(0, I), (n, latent, 1, 1)."""
-        return randn((n, self.latent, 1, 1), rng=rng, device=self.device)
 
 
 def widths(doublings: int, width: int) -> list[int]:
@@ -77,10 +63,11 @@ def widths(doublings: int, width: int) -> list[int]:
 
 
 def generator(image: ImageShape, latent: int, width: int) -> nn.Sequential:
-    """Noise (N, latent, 1, 1) to images (N, C, H, W) in [-1, 1]."""
+    """Noise (N, latent) to images (N, C, H, W) in [-1, 1]."""
     doublings, seed = pyramid(image)
     channels = widths(doublings, width)[::-1]
     layers: list[nn.Module] = [
+        nn.Unflatten(1, (latent, 1, 1)),
         nn.ConvTranspose2d(latent, channels[0], seed, bias=False),
         nn.BatchNorm2d(channels[0]),
         nn.ReLU(inplace=True),

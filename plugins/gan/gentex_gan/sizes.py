@@ -39,6 +39,17 @@ def pyramid(image: ImageShape) -> Pyramid:
     return Pyramid(doublings, (image.height // step, image.width // step))
 
 
+def widths(width: int, doublings: int) -> list[int]:
+    """Channels of a residual network's maps, from the seed map (4×4) to the image.
+
+    `width` for maps up to 32×32, then half as many with each doubling: 64×64 has width / 2.
+    """
+    channels = [width // 2 ** max(0, i - 3) for i in range(doublings + 1)]
+    if channels[-1] < 1:
+        raise HyperparameterError(f"width={width}: at least {2 ** (doublings - 3)} is needed here")
+    return channels
+
+
 def check_positive(**values: float) -> None:
     """Raise a HyperparameterError that names the first value that is not above zero."""
     for name, value in values.items():

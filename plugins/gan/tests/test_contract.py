@@ -1,95 +1,61 @@
-"""What every architecture of the plugin keeps to, whatever it is."""
+"""Every architecture keeps the contract: as it is, and with what else it can be given."""
 
 import pytest
-import torch
 
-import gentex_gan
-from gentex import Batch, ImageShape, interfaces
-from gentex_gan.dcgan import DCGAN
+import gentex
+from gentex import ImageShape
+from gentex.errors import HyperparameterError
+from gentex.testing import parametrize_contract
 
-SHAPES = [ImageShape(1, 16, 16), ImageShape(3, 32, 16), ImageShape(3, 28, 28)]
-BUILDS = {"dcgan": lambda image: DCGAN(image, width=4, latent=8)}
-
-each_model = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
-each_shape = pytest.mark.parametrize("image", SHAPES, ids=str)
-
-
-def rng(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def batch(image: ImageShape, n: int = 6) -> Batch:
-    return Batch(torch.rand(n, *image), torch.arange(n) % 3)
-
-
-@each_model
-@each_shape
-def test_samples(build, image, drive):
-    model = build(image)
-    drive(model, [batch(image)])
-    model.eval()
-    samples = model.sample(5, rng=rng(1))
-    assert samples.shape == (5, *image)
-    assert samples.min() >= 0
-    assert samples.max() <= 1
-    assert samples.std(0).max() > 1e-4  # not one image five times
-    assert torch.equal(samples, model.sample(5, rng=rng(1)))
-    assert not torch.equal(samples, model.sample(5, rng=rng(2)))
+SMALL = {
+    "dcgan": {"width": 4, "latent": 8},
+    "wgan-gp": {"width": 4, "latent": 8, "n_critic": 2},
+    "sngan": {"width": 4, "latent": 8, "n_critic": 2},
+    "r3gan": {"width": 16, "latent": 8},
+}
+VARIANTS = {
+    "dcgan": {"augment": "color,translation,cutout"},
+    "wgan-gp": {"augment": "ada", "reg_every": 2, "truncation": 0.5},
+    "sngan": {"classes": 2, "augment": "translation"},
+    "r3gan": {"classes": 2, "reg_every": 2, "augment": "ada"},
+}
 
 
-@each_model
-def test_a_sample_depends_on_its_own_generator_alone(build, drive):
-    model = build(SHAPES[0])
-    drive(model, [batch(SHAPES[0])])
-    model.eval()
-    many = model.sample(7, rng=interfaces.sample_rngs(3, range(7)))
-    few = model.sample(2, rng=interfaces.sample_rngs(3, [5, 2]))
-    torch.testing.assert_close(few, many[[5, 2]])
+@parametrize_contract("gan", hyperparameters=SMALL)
+def test_contract(check):
+    check()
 
 
-@each_model
-@each_shape
-def test_every_parameter_is_trained(build, image):
-    model = build(image)
-    optimizers, reached = model.optimizers(), set()
-    for update in model.training_step(batch(image)):
-        parameters = [
-            p for group in optimizers[update.optimizer].param_groups for p in group["params"]
-        ]
-        gradients = torch.autograd.grad(update.loss, parameters, allow_unused=True)
-        reached |= {
-            id(p)
-            for p, gradient in zip(parameters, gradients, strict=True)
-            if gradient is not None and gradient.abs().sum() > 0
-        }
-    unreached = [name for name, p in model.named_parameters() if id(p) not in reached]
-    assert unreached == []
+@parametrize_contract("gan", hyperparameters={name: SMALL[name] | VARIANTS[name] for name in SMALL})
+def test_contract_of_variants(check):
+    check()
 
 
-@each_model
-def test_state_round_trip(build, drive):
-    model, other = build(SHAPES[0]), build(SHAPES[0])
-    drive(model, [batch(SHAPES[0])])
-    other.load_state_dict(model.state_dict())
-    a, b = (m.eval().sample(3, rng=rng(0)) for m in (model, other))
-    assert torch.equal(a, b)
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"width": 0}, "width=0"),
+        ({"latent": -1}, "latent=-1"),
+        ({"lr": 0.0}, "lr=0.0"),
+        ({"beta1": 1.0}, "beta1=1.0"),
+        ({"truncation": -0.5}, "truncation=-0.5"),
+        ({"augment": "colour"}, "did you mean 'color'"),
+        ({"augment": "ada,cutout"}, "'ada' stands alone"),
+    ],
+    ids=str,
+)
+def test_values_that_are_refused(name, wrong, says):
+    with pytest.raises(HyperparameterError, match=says):
+        gentex.create(name, image=ImageShape(1, 16, 16), **SMALL[name] | wrong)
 
 
-@each_model
-def test_same_seed_same_training(build, drive):
-    runs = []
-    for _ in range(2):
-        torch.manual_seed(5)
-        model = build(SHAPES[0])
-        drive(model, [batch(SHAPES[0]) for _ in range(2)])
-        runs.append(model.eval().sample(3, rng=rng(0)))
-    assert torch.equal(*runs)
+@pytest.mark.parametrize("image", [ImageShape(3, 8, 8), ImageShape(3, 32, 512)])
+def test_sizes_out_of_range(image):
+    with pytest.raises(HyperparameterError, match="16 to 256"):
+        gentex.create("dcgan", image=image)
 
 
-@pytest.mark.parametrize("card", gentex_gan.gentex_cards(), ids=lambda card: card.name)
-def test_cards(card):
-    assert card.name in BUILDS
-    assert card.paper
-    assert card.paper.arxiv
-    assert card.license == "MIT"
-    assert card.matches(interface="generator", tags=["gan"])
+def test_a_size_between_names_the_closest():
+    with pytest.raises(HyperparameterError, match=r"multiples of 8 .* closest is 32×40"):
+        gentex.create("dcgan", image=ImageShape(3, 33, 42))

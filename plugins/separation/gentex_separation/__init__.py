@@ -1,0 +1,12 @@
+"""Separators for gentex: images taken apart into structure and texture."""
+
+from __future__ import annotations
+
+import gentex
+from gentex_separation.cards import CLASSIC
+
+
+@gentex.hookimpl
+def gentex_cards() -> tuple[gentex.Card, ...]:
+    """The cards of the separators."""
+    return CLASSIC

@@ -1,0 +1,1 @@
+"""Classic separators: no parameters, no training, one method a file."""

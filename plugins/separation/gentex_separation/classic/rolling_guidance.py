@@ -1,0 +1,49 @@
+"""The rolling guidance filter: Zhang, Shen, Xu and Jia, ECCV 2014.
+
+A Gaussian removes what is smaller than a scale; joint bilateral filters of the image, each guided
+by the last result, bring the edges of what remained back to where they were.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gentex import ImageShape, Layers, Separator
+from gentex_separation.classic.bilateral import joint_bilateral
+from gentex_separation.operators import gaussian_blur
+from gentex_separation.solution import layers, positive, single_precision, whole
+
+
+class RollingGuidance(Separator):
+    """Structure is what is larger than a scale, with its edges.
+
+    strength: σ_s, pixels; what is smaller is texture, whatever its contrast.
+    contrast: σ_r, grey levels of [0, 1].
+    rounds: how many bilateral filters follow the Gaussian.
+    """
+
+    def __init__(
+        self,
+        image: ImageShape,
+        *,
+        strength: float = 3.0,
+        contrast: float = 0.1,
+        rounds: int = 4,
+    ) -> None:
+        super().__init__()
+        self.strength = positive("strength", strength)
+        self.contrast = positive("contrast", contrast)
+        self.rounds = whole("rounds", rounds)
+
+    def separate(self, images: Tensor) -> Layers:
+        """Layers of images (N, C, H, W)."""
+        images = single_precision(images)
+        return layers(images, rolling_guidance(images, self.strength, self.contrast, self.rounds))
+
+
+def rolling_guidance(images: Tensor, scale: float, contrast: float, rounds: int = 4) -> Tensor:
+    """Images (N, C, H, W) without what is smaller than `scale` (equation 5)."""
+    structure = gaussian_blur(images, scale)
+    for _ in range(rounds):
+        structure = joint_bilateral(images, structure, scale, contrast)
+    return structure
