@@ -130,6 +130,7 @@ def run(
 
 @bench.command("list")
 @store_option
+@plugin_option
 def list_command(store: Path) -> None:
     """List the suites that gentex brings, and what is in the store."""
     for suite in packaged_suites():

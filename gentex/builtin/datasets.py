@@ -48,4 +48,23 @@ DATASETS = [
         fingerprint="gentex.data.fingerprints:mosaic",
         tags=("files",),
     ),
+    Card(
+        "composites",
+        "gentex.data.composites.dataset:composites",
+        "Images whose structure and texture are known, apart by source in train and test",
+        kind="dataset",
+        argument="[LEVEL+FOLDER+...]",
+        fingerprint="gentex.data.composites.fingerprint:fingerprint",
+        license="BSD-3-Clause",
+        tags=("layers", "offline"),
+    ),
+    Card(
+        "layers-folder",
+        "gentex.data.layers_folder:layers_folder",
+        "Layers of one's own: structure and texture as files",
+        kind="dataset",
+        argument="PATH",
+        fingerprint="gentex.data.layers_files:fingerprint",
+        tags=("layers", "files"),
+    ),
 ]

@@ -17,4 +17,11 @@ FEATURES = [
         kind="features",
         tags=("offline",),
     ),
+    Card(
+        "encoder",
+        "gentex.metrics.features.encoder:encoder",
+        "Any trained Encoder: the folder that gentex train or gentex.save left",
+        kind="features",
+        argument="RUN",
+    ),
 ]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gentex.data import Dataset
 from gentex.data.load import load_dataset
-from gentex.errors import DataError, GentexError
+from gentex.errors import DataError, GentexError, HyperparameterError
 from gentex.factory import create, save
 from gentex.interfaces import Generator, ImageShape
 from gentex.metrics.features.space import FeatureSpace, mean_over_encoders
@@ -162,10 +162,12 @@ def _likelihood(model: Generator, test_set: Dataset, count: int) -> dict[str, Sc
     training = model.training
     model.eval()
     images = _some(test_set, count).to(model.device)
-    with torch.inference_mode():
-        # Evaluation must not depend on the global random state that training left behind.
-        torch.manual_seed(0)
-        bits = torch.cat([bound(batch.float() / 255) for batch in images.split(256)])
+    rng = torch.Generator().manual_seed(0)
+    try:
+        with torch.inference_mode():
+            bits = torch.cat([bound(batch.float() / 255, rng=rng) for batch in images.split(256)])
+    except HyperparameterError:
+        return {}  # with these hyperparameters it has none
     model.train(training)
     return {"bits_per_dim": Score(float(bits.double().mean()), "lower", "bit")}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from gentex.data.composites.fingerprint import (
     parse,
     photograph_paths,
 )
-from gentex.data.composites.sources import photographs
+from gentex.data.composites.sources import folder_textures, photographs
 from gentex.data.composites.structures import STRUCTURES
 from gentex.data.composites.textures import TEXTURES
 from gentex.errors import DataError, UnknownNameError
@@ -337,6 +338,16 @@ def test_folders_add_textures_but_never_test_photographs(tmp_path: Path) -> None
         next((tmp_path / "mine").rglob(name)).unlink()
     with pytest.raises(DataError, match="none of 4 textures can be used"):
         composites(split="train", textures=[tmp_path / "mine"], size=SIZE)
+
+
+@pytest.mark.slow
+def test_of_real_texture_folders_only_the_test_photographs_are_left_out() -> None:
+    root = os.environ.get("GENTEX_DATA")
+    if not root or not (Path(root) / "textures").is_dir():
+        pytest.skip("GENTEX_DATA names no folder with textures/ in it")
+    found, skipped = folder_textures([Path(root) / "textures"])
+    assert len(found) > 400
+    assert {Path(s.path).stem for s in skipped} == {"brick", "grass", "gravel"}
 
 
 def test_the_fingerprint_is_of_contents_and_needs_no_torch(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def guided(images: Tensor, strength: float, radius: int) -> Tensor:
         covariance = products.unflatten(1, (channels, channels)) - mean[:, :, None] * mean[:, None]
         eye = torch.eye(channels, dtype=band.dtype, device=band.device)
         epsilon = channels * strength**2
-        inverse = torch.linalg.inv(covariance.permute(0, 3, 4, 1, 2) + epsilon * eye)
+        inverse: Tensor = torch.linalg.inv(covariance.permute(0, 3, 4, 1, 2) + epsilon * eye)
         slope = (eye - epsilon * inverse).permute(0, 3, 4, 1, 2)
         offset = mean - (slope * mean[:, None]).sum(2)
 

@@ -26,7 +26,7 @@ class L0(Separator):
     growth: κ, by which β grows from round to round; nearer to 1 is slower and more accurate.
     """
 
-    def __init__(self, image: ImageShape, *, strength: float = 0.01, growth: float = 2.0) -> None:
+    def __init__(self, image: ImageShape, *, strength: float = 0.015, growth: float = 2.0) -> None:
         super().__init__()
         self.strength = positive("strength", strength)
         self.growth = positive("growth", growth, above=1)

@@ -38,7 +38,7 @@ class MCA(Separator):
         self,
         image: ImageShape,
         *,
-        strength: float = 0.1,
+        strength: float = 0.2,
         block: int = 32,
         rounds: int = 30,
     ) -> None:

@@ -38,7 +38,7 @@ class RTV(Separator):
         self,
         image: ImageShape,
         *,
-        strength: float = 0.01,
+        strength: float = 0.005,
         scale: float = 3.0,
         rounds: int = 4,
         tolerance: float = 3e-4,
@@ -160,4 +160,5 @@ def conjugate_gradients(
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))[:, None, None, None]
+    product: Tensor = torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+    return product[:, None, None, None]

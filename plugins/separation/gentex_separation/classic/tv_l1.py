@@ -30,7 +30,7 @@ class TVL1(Separator):
     """
 
     def __init__(
-        self, image: ImageShape, *, strength: float = 1.0, tolerance: float = 2e-3
+        self, image: ImageShape, *, strength: float = 1.3, tolerance: float = 2e-3
     ) -> None:
         super().__init__()
         self.strength = positive("strength", strength)

@@ -1,0 +1,1 @@
+"""Separators that learn from composites whose layers are known."""
