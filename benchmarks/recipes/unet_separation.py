@@ -24,7 +24,7 @@ from gentex.data import Dataset
 
 FOLDERS = ("textures/dtd10_subset", "textures/kth_tips_grey")
 LEVELS = {"amplitude": (0.03, 0.12), "scale": (1.0, 7.0)}  # from that of easy to that of hard
-STEPS = 8000
+STEPS = 5000
 BATCH = 16
 SIZE = 64
 GREY = 4  # one image in so many

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gentex.builtin.datasets import DATASETS
 from gentex.builtin.features import FEATURES
+from gentex.builtin.layer_metrics import LAYER_METRICS
 from gentex.builtin.metrics import METRICS
 from gentex.builtin.tasks import TASKS
 from gentex.cards import Card
@@ -13,4 +14,4 @@ from gentex.hookspecs import hookimpl
 @hookimpl
 def gentex_cards() -> list[Card]:
     """Built-in tasks, datasets, metrics, feature spaces and executors."""
-    return [*TASKS, *DATASETS, *METRICS, *FEATURES]
+    return [*TASKS, *DATASETS, *METRICS, *LAYER_METRICS, *FEATURES]

@@ -11,6 +11,13 @@ TASKS = [
         interfaces=("generator",),
     ),
     Card(
+        "separation@1",
+        "gentex.tasks.separation:run",
+        "Take composites apart whose layers are known, and compare layer by layer",
+        kind="task",
+        interfaces=("separator",),
+    ),
+    Card(
         "local",
         "gentex.bench.execute:local",
         "Run cells on this machine, each as a process of its own",

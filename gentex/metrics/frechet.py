@@ -8,10 +8,10 @@ Heusel et al. 2017, eq. 6)
 In the features of FID's Inception-v3 the field calls it FID; in any other space, the Fréchet
 distance (FD) in that space.
 
-With factors Σ = FᵀF the last term is the sum of the singular values of F₁F₂ᵀ. A factor is the
-centred features themselves, or where N > d the triangle R of their QR decomposition, which costs
-what forming the covariance does, does not square its condition number, and cannot fail as
-Cholesky's does. No covariance matrix is ever formed, and no matrix square root taken.
+With factors Σ = FᵀF the trace of the root is the sum of the singular values of F₁F₂ᵀ. A factor is
+made of the centred features themselves, or where N > d it is the triangle R of their QR
+decomposition, which costs what forming the covariance does, but does not square its condition
+number, and cannot fail as Cholesky's does. No covariance is ever formed, and no matrix root taken.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Statistics:
     """The Gaussian fitted to `n` features, as the Fréchet distance needs it.
 
     mean: (d,), float64.
-    factor: (min(n, d), d), float64; factorᵀ · factor is the covariance, normalised by n − 1.
+    factor: (min(n − 1, d), d), float64; factorᵀ · factor is the covariance, normalised by n − 1.
     """
 
     mean: Tensor
@@ -64,7 +64,12 @@ def statistics(features: Tensor, what: str = "real") -> Statistics:
     n, d = features.shape
     mean = features.mean(dim=0)
     centred = features - mean
-    factor = centred if n <= d else torch.linalg.qr(centred, mode="r").R
+    if n > d + 1:
+        factor = torch.linalg.qr(centred, mode="r").R
+    else:
+        # A Householder reflection of the samples, which turns the direction (1, ..., 1), in which
+        # there is nothing left, into the first row; without it, the rows are independent.
+        factor = centred[1:] - centred[0] / (n**0.5 + 1)
     return Statistics(mean, factor / (n - 1) ** 0.5, n)
 
 

@@ -26,14 +26,16 @@ def inception_score(logits: Tensor, *, splits: int = 10, seed: int = 2020) -> di
     n = len(logits)
     if not 1 <= splits <= n:
         raise DataError(f"{splits} splits of {n} images; 1 to {n} are possible")
-    order = np.random.RandomState(seed).permutation(n)
-    log_p = logits[torch.from_numpy(order).to(logits.device)].log_softmax(dim=1)
+    order = torch.from_numpy(np.random.RandomState(seed).permutation(n)).to(logits.device)
     scores = []
     for i in range(splits):
-        split = log_p[i * n // splits : (i + 1) * n // splits]
-        log_marginal = split.logsumexp(dim=0) - np.log(len(split))
-        divergence = (split.exp() * (split - log_marginal)).nan_to_num(0.0).sum(dim=1)
-        scores.append(float(divergence.mean().exp()))
+        log_p = logits[order[i * n // splits : (i + 1) * n // splits]].log_softmax(dim=1)
+        p = log_p.exp()
+        marginal = p.mean(dim=0)
+        # Mean of KL(p ‖ marginal) = entropy of the marginal − mean entropy of p.
+        divergence = torch.dot(p.flatten(), log_p.flatten()) / len(p)
+        divergence -= torch.special.xlogy(marginal, marginal).sum()
+        scores.append(float(divergence.exp()))
     return {
         "inception_score": float(np.mean(scores)),
         "inception_score_std": float(np.std(scores)),

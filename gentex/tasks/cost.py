@@ -26,9 +26,9 @@ def cost_scores(history: History, device: torch.device) -> dict[str, Score]:
     scores: dict[str, Score] = {}
     if history.steps:
         speed = history.images / max(history.seconds, 1e-9)
-        scores["train_time"] = Score(history.seconds, "lower", "s")
-        scores["train_throughput"] = Score(speed, "higher", "images/s")
-    scores["peak_memory"] = Score(peak_memory(device) / 2**20, "lower", "MiB")
+        scores["train-time"] = Score(history.seconds, "lower", "s")
+        scores["train-throughput"] = Score(speed, "higher", "images/s")
+    scores["peak-memory"] = Score(peak_memory(device) / 2**20, "lower", "MiB")
     return scores
 
 

@@ -73,7 +73,7 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
     work.on_progress("measuring", 0.95, {})
     scores = distribution_scores(real, fake, other, space)
     scores |= _likelihood(model, test_set, count)
-    scores |= {"sample_throughput": Score(count / max(sampling, 1e-9), "higher", "images/s")}
+    scores |= {"sample-throughput": Score(count / max(sampling, 1e-9), "higher", "images/s")}
     scores |= cost_scores(history, device)
     return Outcome(
         scores=scores,
@@ -169,7 +169,7 @@ def _likelihood(model: Generator, test_set: Dataset, count: int) -> dict[str, Sc
     except HyperparameterError:
         return {}  # with these hyperparameters it has none
     model.train(training)
-    return {"bits_per_dim": Score(float(bits.double().mean()), "lower", "bit")}
+    return {"bits-per-dim": Score(float(bits.double().mean()), "lower", "bit")}
 
 
 def _some(dataset: Dataset, count: int) -> Tensor:

@@ -29,7 +29,7 @@ from gentex.tasks.work import Outcome, Score, Work
 from gentex.training import Progress, train
 from gentex.training.precision import find_device
 
-MAIN = "structure_psnr"
+MAIN = "structure-psnr"
 """What hyperparameters are tuned for; as the layers add up, the texture's PSNR is the same."""
 SHEET = 6
 """Images on the sheet."""
@@ -72,7 +72,7 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
     sources = getattr(test_set, "sources", ())
     scores = {name: _score(name, values, sources) for name, values in items.items()}
     pixels = len(test_set) * test_set.image.height * test_set.image.width
-    scores["separation_time"] = Score(seconds / pixels * 1e6, "lower", "s/megapixel")
+    scores["separation-time"] = Score(seconds / pixels * 1e6, "lower", "s/megapixel")
     scores |= cost_scores(history, device)
     return Outcome(
         scores=scores,
@@ -167,13 +167,13 @@ def _tuned(
         pairs = zip(truth, tested[-1], strict=True)
         psnr.append(torch.cat([metric(b.layers, e) for b, e in pairs]))
     best = max(range(len(grid)), key=means.__getitem__)
-    tuned = {f"{name}_tuned": v for name, v in _measure(truth, tested[best]).items()}
-    return {**tuned, f"{MAIN}_oracle": torch.stack(psnr).amax(0)}
+    tuned = {f"{name}-tuned": v for name, v in _measure(truth, tested[best]).items()}
+    return {**tuned, f"{MAIN}-oracle": torch.stack(psnr).amax(0)}
 
 
 def _score(name: str, values: Tensor, sources: Sequence[str]) -> Score:
     """The mean over held-out sources, each the mean over its items."""
-    card = registry().resolve("metric", name.removesuffix("_tuned").removesuffix("_oracle")).card
+    card = registry().resolve("metric", name.removesuffix("-tuned").removesuffix("-oracle")).card
     groups: dict[str, list[float]] = {}
     for index, value in enumerate(values.tolist()):
         groups.setdefault(sources[index] if sources else "", []).append(value)

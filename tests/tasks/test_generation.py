@@ -65,7 +65,7 @@ def test_an_outcome_has_scores_with_floor_protocol_curves_and_files(tmp_path: Pa
         score = outcome.scores[name]
         assert score.direction == ("lower" if name in ("fd", "kid", "swd") else "higher")
         assert score.floor is not None
-    assert {"train_time", "train_throughput", "sample_throughput", "peak_memory"} <= set(
+    assert {"train-time", "train-throughput", "sample-throughput", "peak-memory"} <= set(
         outcome.scores
     )
     assert outcome.protocol["N"] == 50
@@ -92,7 +92,7 @@ def test_handing_out_training_images_scores_like_the_floor(tmp_path: Path, oracl
         value, floor = scores[name].value, scores[name].floor
         assert floor is not None
         assert abs(value - floor) < 0.2 * abs(trained[name].value - floor), name
-    assert "train_time" not in scores, "nothing was trained"
+    assert "train-time" not in scores, "nothing was trained"
 
 
 def test_n_is_what_both_splits_can_give(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_a_trained_encoder_is_a_feature_space(tmp_path: Path) -> None:
 
 def test_a_likelihood_model_reports_bits_per_dimension(tmp_path: Path) -> None:
     scores = run(work(tmp_path, "conv-vae[width=4]"), samples=40).scores
-    assert scores["bits_per_dim"].direction == "lower"
-    assert 0 < scores["bits_per_dim"].value < 20
-    assert "bits_per_dim" not in run(work(tmp_path / "gan"), samples=40).scores
+    assert scores["bits-per-dim"].direction == "lower"
+    assert 0 < scores["bits-per-dim"].value < 20
+    assert "bits-per-dim" not in run(work(tmp_path / "gan"), samples=40).scores
 
 
 def test_mistakes(tmp_path: Path) -> None:

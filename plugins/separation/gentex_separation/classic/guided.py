@@ -54,6 +54,7 @@ def guided(images: Tensor, strength: float, radius: int) -> Tensor:
 
         slope = window_mean(slope.flatten(1, 2), radius).unflatten(1, (channels, channels))
         image = band[..., centre, centre][..., centre, centre]
-        return (slope * image[:, None]).sum(2) + window_mean(offset, radius)
+        result: Tensor = (slope * image[:, None]).sum(2)
+        return result.add_(window_mean(offset, radius))
 
     return in_bands(filtered, single_precision(images), radius=2 * radius)

@@ -73,22 +73,26 @@ def mca(images: Tensor, strength: float, block: int = 32, rounds: int = 30) -> S
     return solve_each(solve, images)
 
 
-def haar_thresholded(x: Tensor, threshold: Tensor, level: int = 0) -> Tensor:
-    """Images of which only the Haar coefficients above the threshold are left, at all shifts.
-
-    The transform over pairs of pixels 2^level apart; its low pass is passed on to the next level.
-    """
-    if level == LEVELS:
-        return x
-    step = 2**level
-    across = _pairs(pad(x, step), step, -1)
-    low, high = (_pairs(band, step, -2) for band in across)
-    size = 2.0 ** -(level + 1)  # of the coefficient of an atom of unit energy
-    for detail in (low[1], high[0], high[1]):
-        _hard(detail, threshold * size)
-    smooth = haar_thresholded(low[0], threshold, level + 1)
-    low_again = _unpaired(smooth, low[1], step, -2)
-    return _unpaired(low_again, _unpaired(high[0], high[1], step, -2), step, -1)
+def haar_thresholded(x: Tensor, threshold: Tensor) -> Tensor:
+    """Images of which only the Haar coefficients above the threshold are left, at all shifts."""
+    details = []
+    for level in range(LEVELS):
+        step, size = 2**level, 2.0 ** -(level + 1)  # size: the coefficient of a unit energy atom
+        low, high = _pairs(pad(x, step), step, -1)
+        x, vertical = _pairs(low, step, -2)
+        horizontal, diagonal = _pairs(high, step, -2)
+        for detail in (vertical, horizontal, diagonal):
+            _hard(detail, threshold * size)
+        # What the details of this level add to the image, one array instead of three.
+        low = _unpaired(torch.zeros_like(x), vertical, step, -2)
+        details.append(_unpaired(low, _unpaired(horizontal, diagonal, step, -2), step, -1))
+    while details:
+        step = 2 ** (len(details) - 1)
+        # Without details, `_unpaired` is the half sum.
+        low, _ = _pairs(x, step, -2)
+        x, _ = _pairs(low, step, -1)
+        x += details.pop()
+    return x
 
 
 def cosine_thresholded(x: Tensor, threshold: Tensor, block: int) -> Tensor:
