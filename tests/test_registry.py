@@ -1,5 +1,6 @@
 """Plugins are found one by one, whatever their neighbours do; names resolve or say why not."""
 
+import importlib.metadata
 import json
 import re
 import sys
@@ -8,7 +9,7 @@ import pytest
 
 import gentex
 from gentex import Card, errors
-from gentex.installed import satisfied
+from gentex.installed import entry_points, satisfied
 from gentex.registry import Found, Plugin, import_target, registry
 
 HOOK = """
@@ -90,11 +91,15 @@ def test_nobody_takes_the_name_of_the_core(site):
     assert site.rows()["impostor"].status == "shadowed"
 
 
-def test_the_same_distribution_twice_on_the_path_is_one_plugin(site, tmp_path, monkeypatch):
+def test_of_a_distribution_twice_on_the_path_the_first_counts(site, tmp_path, monkeypatch):
     site.install("twice", cards=("a",))
-    monkeypatch.setattr(sys, "path", [*sys.path, str(site.folder), str(site.folder / ".")])
-    found = [p for p in site.registry().plugins if p.distribution == "twice"]
-    assert [p.status for p in found] == ["ok"]
+    older = tmp_path / "older" / "Twice-0.9.dist-info"
+    older.mkdir(parents=True)
+    (older / "METADATA").write_text("Name: Twice\nVersion: 0.9\n")
+    (older / "entry_points.txt").write_text("[gentex]\ntwice = twice\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(older.parent), str(site.folder)])
+    found = [p for p in site.registry().plugins if p.distribution.lower() == "twice"]
+    assert [(p.status, p.version) for p in found] == [("ok", "1.0")]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +138,12 @@ def test_versions_compare_as_in_packaging(version, requirement):
     assert satisfied(requirement, version) is allowed
 
 
+def test_the_requirement_of_an_extra_hides_no_other(site):
+    lines = "Requires-Dist: gentex>=0.0.1; extra == 'more'\nRequires-Dist: gentex>=999"
+    site.install("other", cards=("a",), metadata=lines)
+    assert site.rows()["other"].reason.startswith("needs gentex>=999, ")
+
+
 def test_an_incompatible_plugin_is_not_imported(site):
     site.install("other", "raise SystemExit", metadata="Requires-Dist: gentex>=999")
     assert site.rows()["other"].status == "incompatible"
@@ -141,11 +152,12 @@ def test_an_incompatible_plugin_is_not_imported(site):
 
 @pytest.mark.parametrize(
     "text",
-    ["[gentex\n= =\n]", "[gentexts]\na = b\n", "no section\n", "[gentex]\n", "\0\xff\n[\n"],
+    [b"[gentex\n= =\n]", b"[gentexts]\na = b\n", b"gentex\n", b"[gentex]\n", b"\0\xff\n[\n"],
     ids=ascii,
 )
 def test_malformed_entry_points_of_others_do_not_matter(site, text):
-    site.install("odd", entry_points=text)
+    site.install("odd")
+    (site.folder / "odd-1.0.dist-info" / "entry_points.txt").write_bytes(text)
     site.install("good", cards=("a",))
     assert {name: row.status for name, row in site.rows().items()} == {"good": "ok"}
 
@@ -158,6 +170,13 @@ def test_a_malformed_entry_point_is_a_row(site, line):
     assert rows["odd"].status == "broken"
     assert "is not 'name = module'" in rows["odd"].reason
     assert rows["good"].status == "ok"
+
+
+@pytest.mark.parametrize("group", ["console_scripts", "pytest11", "gentex"])
+def test_the_entry_points_of_this_environment_are_those_of_the_standard_library(group):
+    theirs = importlib.metadata.entry_points(group=group)
+    wanted = sorted((e.name, e.value, e.dist.name, e.dist.version) for e in theirs)
+    assert sorted(entry[:4] for entry in entry_points(group)) == wanted
 
 
 def test_a_distribution_without_metadata(site):

@@ -68,7 +68,12 @@ def main(
 ) -> None:
     """Train, and write the weights into the folder RUN."""
     dataset = gentex.load_dataset(
-        "composites:medium+" + "+".join(FOLDERS), "train", root=data, size=SIZE, channels=3, **LEVELS
+        "composites:medium+" + "+".join(FOLDERS),
+        "train",
+        root=data,
+        size=SIZE,
+        channels=3,
+        **LEVELS,
     )
     model = gentex.create(architecture, image=dataset.image, seed=seed, steps=steps)
     history = gentex.train(

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,47 @@ def read_image(path: str | Path, channels: int | None = None) -> Tensor:
             shown = shown.convert(mode)
         pixels = torch.from_numpy(np.array(shown))
     return pixels.reshape(*pixels.shape[:2], -1).permute(2, 0, 1)
+
+
+class Picture(NamedTuple):
+    """An image in the colours of its own file, to be written again in the same.
+
+    pixels: float32 (C, H, W) in [0, 1], C 1 or 3, upright.
+    profile: the ICC profile that says what the values mean; None for sRGB.
+    """
+
+    pixels: Tensor
+    profile: bytes | None
+
+
+def read_picture(path: str | Path) -> Picture:
+    """The pixels of an image file without conversion of their colours, and its colour profile.
+
+    Otherwise as `read_image`; but sixteen bits of grey are kept, and CMYK and L*a*b* become sRGB.
+
+    Raises UnreadableError.
+    """
+    with _opened(Path(path)) as image:
+        image.load()
+        upright = _upright(image)
+        profile = _own_profile(upright)
+        if profile is not None:
+            del upright.info["icc_profile"]  # so that `_shown` does not apply it
+        if upright.mode.startswith("I") or upright.mode == "F":
+            values = _unit(upright).astype(np.float32)
+        else:
+            values = np.asarray(_shown(upright), np.float32) / np.float32(255)
+    pixels = torch.from_numpy(values.reshape(*values.shape[:2], -1))
+    return Picture(pixels.permute(2, 0, 1).contiguous(), profile)
+
+
+def _own_profile(image: Image.Image) -> bytes | None:
+    """The embedded profile, where it is for the kind of values that the image has."""
+    profile: bytes | None = image.info.get("icc_profile")
+    if profile is None or image.mode in ("CMYK", "LAB"):
+        return None
+    space = b"GRAY" if image.mode in _GREY else b"RGB "
+    return profile if profile[16:20] == space else None  # where ICC.1 has the colour space
 
 
 def read_header(path: str | Path) -> ImageShape:
@@ -187,13 +229,18 @@ def _shown(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of sixteen bits (65535 is white) or floating point (1 is white), rounded to eight."""
+    """Grey of sixteen bits or floating point, rounded to eight."""
+    return Image.fromarray((255 * _unit(image)).round().astype(np.uint8))
+
+
+def _unit(image: Image.Image) -> npt.NDArray[np.float64]:
+    """Grey of sixteen bits (65535 is white) or floating point (1 is white), in [0, 1]."""
     values = np.asarray(image).astype(np.float64)
     white = 1.0 if image.mode == "F" else 65535.0
     if not (values.min() >= 0 and values.max() <= white):  # not (...): NaN fails as well
         found = f"{values.min():g} to {values.max():g}"
         raise DataError(f"grey values from {found}, where 0 to {white:g} can be shown")
-    return Image.fromarray((values * (255 / white)).round().astype(np.uint8))
+    return values / white
 
 
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -27,7 +27,7 @@ from torch import Tensor
 from gentex.errors import DataError
 from gentex.metrics.checks import as_features, same_width
 
-_EXACT = 1e-7
+_EXACT = 1e-6
 """Relative error above which the fast route to the singular values is not taken."""
 
 

@@ -57,7 +57,7 @@ def sliced_wasserstein(
     size = PATCH * PATCH * real.shape[1]
     distances = []
     for a, b in zip(
-        _patches(real, patches, generator), _patches(fake, patches, generator), strict=True
+        cut_patches(real, patches, generator), cut_patches(fake, patches, generator), strict=True
     ):
         mean = a.mean(dim=(0, 2), keepdim=True)
         deviation = a.std(dim=(0, 2), keepdim=True).clamp_min(1e-4)
@@ -75,7 +75,7 @@ def _sorted(rows: Tensor) -> Tensor:
     return torch.from_numpy(np.sort(rows.numpy(), axis=1))  # three times as fast as torch's
 
 
-def _patches(images: Tensor, count: int, generator: torch.Generator) -> list[Tensor]:
+def cut_patches(images: Tensor, count: int, generator: torch.Generator) -> list[Tensor]:
     """`count` patches (count, C, 49) of each level of the pyramid, spread evenly over the images."""
     owner = torch.arange(count) * len(images) // count  # the image that each patch is cut from
     channel = torch.arange(images.shape[1], device=images.device)[None, :, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from gentex.data import MemoryDataset
 from gentex.errors import HyperparameterError
 from gentex.factory import create
-from gentex.interfaces import ImageShape, Trainable
+from gentex.interfaces import Batch, ImageShape, Layers, Trainable
 from gentex.registry import Found
 
 SHAPES = (
@@ -71,10 +72,19 @@ def images(shape: ImageShape, n: int = 4, seed: int = 0) -> torch.Tensor:
     return (255 * (0.7 * grown + 0.3 * fine)).to(torch.uint8)
 
 
+class _WithLayers(MemoryDataset):
+    """Images whose structure is their mean, so that separators can train on them."""
+
+    def batch(self, indices: Sequence[int] | torch.Tensor) -> Batch:
+        batch = super().batch(indices)
+        structure = batch.images.mean((2, 3), keepdim=True).expand_as(batch.images)
+        return Batch(batch.images, batch.labels, Layers(structure, batch.images - structure))
+
+
 def dataset(shape: ImageShape, n: int = 16) -> MemoryDataset:
-    """Random images in two classes."""
+    """Random images in two classes, with layers."""
     labels = torch.arange(n) % 2
-    return MemoryDataset("contract", "train", images(shape, n), labels, classes=("even", "odd"))
+    return _WithLayers("contract", "train", images(shape, n), labels, classes=("even", "odd"))
 
 
 def outputs(model: Trainable, batch: torch.Tensor) -> dict[str, torch.Tensor]:

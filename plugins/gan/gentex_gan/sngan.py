@@ -112,9 +112,8 @@ class SpectralNorm(nn.Module):
         matrix, u = weight.flatten(1), self.u
         with torch.no_grad():
             v = normalize((u[:, None] * matrix).sum(0), dim=0)
-            if self.training:
-                u = normalize((matrix * v).sum(1), dim=0)
-                self.u.copy_(u)
+            if self.training:  # a new tensor: a backward pass may still want the old one
+                self.u = u = normalize((matrix * v).sum(1), dim=0)
         return weight / (u * (matrix * v).sum(1)).sum()
 
 

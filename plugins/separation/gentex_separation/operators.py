@@ -138,6 +138,11 @@ def _window_sum(x: Tensor, side: int, dim: int) -> Tensor:
         power *= 2
 
 
+def group_size(images: Tensor) -> int:
+    """How many of the images to work on at once: one on the CPU, for its caches, or all."""
+    return 1 if images.device.type == "cpu" else max(1, len(images))
+
+
 def in_bands(
     filtered: Callable[..., Tensor], *inputs: Tensor, radius: int, pixels: int = 1 << 16
 ) -> Tensor:
@@ -151,9 +156,9 @@ def in_bands(
     pixels: about how many pixels a band holds on the CPU; on a GPU 256 times as many.
     """
     height, width = inputs[0].shape[-2:]
-    group = 1
+    group = group_size(inputs[0])
     if inputs[0].device.type != "cpu":
-        group, pixels = max(1, len(inputs[0])), 256 * pixels
+        pixels *= 256
     rows = max(1, pixels // (group * (width + 2 * radius)))
     result = torch.empty_like(inputs[0], memory_format=torch.contiguous_format)
     for first in range(0, len(inputs[0]), group):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gentex import Layers
 from gentex.errors import HyperparameterError
+from gentex_separation.operators import group_size
 
 
 class Solution(NamedTuple):
@@ -63,10 +64,9 @@ def solve_each(solve: Callable[[Tensor], Solution], images: Tensor) -> Solution:
     Works in the precision of `single_precision`; gradients stop here.
     """
     images = single_precision(images)
-    size = 1 if images.device.type == "cpu" else max(1, len(images))
     with torch.no_grad():
         # An empty batch is solved too: it comes back with the right shape and device.
-        parts = [solve(part.contiguous()) for part in images.split(size)]
+        parts = [solve(part.contiguous()) for part in images.split(group_size(images))]
     return parts[0] if len(parts) == 1 else Solution(*map(torch.cat, zip(*parts, strict=True)))
 
 

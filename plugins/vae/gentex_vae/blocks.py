@@ -49,10 +49,7 @@ def decoder(image: ImageShape, width: int, inputs: int) -> nn.Sequential:
     ]
     for below, above in pairwise(shapes):
         layers += [normalised(below.channels), nn.SiLU(inplace=True), up(below, above)]
-    # Else the first images are far from any, and the first hundreds of steps lead back from there.
-    with torch.no_grad():
-        for parameter in layers[-1].parameters():
-            parameter.mul_(0.1)
+    near_zero(layers[-1])
     return nn.Sequential(*layers)
 
 
@@ -67,6 +64,16 @@ def up(below: ImageShape, above: ImageShape) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(
         below.channels, above.channels, 4, stride=2, padding=1, output_padding=odd
     )
+
+
+def near_zero(layer: nn.Module) -> None:
+    """Shrink the weights of a decoder's last layer, so that its first images are mid-grey.
+
+    With the default ones they are far from any image, and the first hundreds of steps lead back.
+    """
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(0.1)
 
 
 def normalised(channels: int) -> nn.GroupNorm:

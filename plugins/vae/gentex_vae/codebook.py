@@ -42,6 +42,11 @@ class Codebook(nn.Module):
         """The vectors (N, D, h, w) of codes (N, h, w)."""
         return self.vectors[codes].movedim(-1, 1)
 
+    def perplexity(self, codes: Tensor) -> Tensor:
+        """How many codes are in use: exp of the entropy of their shares among `codes`."""
+        shares = torch.bincount(codes.flatten(), minlength=len(self.counts)) / codes.numel()
+        return torch.special.entr(shares).sum().exp()
+
     @torch.no_grad()
     def update(self, z: Tensor, codes: Tensor) -> None:
         """Move each code towards the mean of the z that took it; replace the dead by random z."""

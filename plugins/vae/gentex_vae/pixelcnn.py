@@ -13,13 +13,14 @@ from torch.nn.functional import cross_entropy, pad
 class PixelCNN(nn.Module):
     """p(codes) = ∏ p(code | those above it and to its left), over grids (N, h, w) of K codes.
 
-    A vertical stack sees the rows above a place, a horizontal one what is left of it in its row:
-    together all that came before it, without the blind spot of masked square kernels. Instead of
-    masks the inputs are shifted once, by a row and by a column, and all kernels end at the place.
+    The vertical stack sees the rows above a place, the horizontal one what is left of it in its
+    row: together all that came before, without the blind spot of masked square kernels. Nothing is
+    masked here: the inputs are shifted once, by a row and by a column, and kernels end at a place.
     """
 
     def __init__(self, codes: int, *, width: int, layers: int) -> None:
         super().__init__()
+        self.rows = layers + 1  # that a place sees, its own not counted
         self.embedding = nn.Embedding(codes, width)
         self.layers = nn.ModuleList(GatedLayer(width) for _ in range(layers))
         self.head = nn.Sequential(
@@ -42,34 +43,39 @@ class PixelCNN(nn.Module):
 
     @torch.no_grad()
     def sample(self, noise: Tensor) -> Tensor:
-        """A grid for each grid of standard normal noise (N, h, w): the same noise, the same grid.
+        """A grid of codes for each grid of standard normal noise (N, h, w), code by code.
 
-        Code by code, each the inverse distribution function of its noise: h·w passes.
+        Each code is the inverse distribution function of its noise, so the same noise gives the
+        same grid. It takes h·w passes over the rows that a code depends on.
         """
         uniform = torch.special.ndtr(noise)
         codes = torch.zeros(noise.shape, dtype=torch.int64, device=noise.device)
         for i in range(codes.shape[1]):
             for j in range(codes.shape[2]):
-                logits = self(codes[:, : i + 1])[:, :, i, j]  # rows below have no say
+                logits = self(codes[:, max(0, i - self.rows) : i + 1])[:, :, -1, j]
                 below = logits.softmax(1).cumsum(1) < uniform[:, i, j, None]
                 codes[:, i, j] = below.sum(1).clamp(max=logits.shape[1] - 1)
         return codes
 
 
 class GatedLayer(nn.Module):
-    """tanh(a) · σ(b) in both stacks, the vertical one feeding the horizontal: figure 2."""
+    """tanh(a) · σ(b) in both stacks, the vertical feeding the horizontal one: figure 2.
 
-    def __init__(self, width: int, kernel: int = 3) -> None:
+    A vertical kernel covers the place's row and the one above, a column to each side; a horizontal
+    one the place and what is left of it.
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.reach, self.side = kernel // 2, kernel // 2
-        self.vertical = nn.Conv2d(width, 2 * width, (self.reach + 1, kernel))
+        self.vertical = nn.Conv2d(width, 2 * width, (2, 3))
         self.across = nn.Conv2d(2 * width, 2 * width, 1)
-        self.horizontal = nn.Conv2d(width, 2 * width, (1, self.reach + 1))
+        self.horizontal = nn.Conv2d(width, 2 * width, (1, 2))
         self.out = nn.Conv2d(width, width, 1)
 
     def forward(self, above: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
-        vertical = self.vertical(pad(above, (self.side, self.side, self.reach, 0)))
-        horizontal = self.horizontal(pad(left, (self.reach, 0))) + self.across(vertical)
+        """Both stacks (N, width, h, w), one layer on."""
+        vertical = self.vertical(pad(above, (1, 1, 1, 0)))
+        horizontal = self.horizontal(pad(left, (1, 0))) + self.across(vertical)
         return gated(vertical), left + self.out(gated(horizontal))
 
 

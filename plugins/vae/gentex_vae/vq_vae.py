@@ -1,7 +1,7 @@
 """Vector-quantised variational autoencoder: van den Oord, Vinyals & Kavukcuoglu 2017.
 
 «Neural Discrete Representation Learning», with the codebook learned by moving averages (appendix
-A.1) and a gated PixelCNN as the prior over its codes.
+A.1; Razavi et al. 2019) and a gated PixelCNN as the prior over grids of codes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from gentex import Batch, Encoder, Generator, ImageShape, Rng, Update, randn
-from gentex_vae.blocks import down, up
+from gentex.errors import HyperparameterError
+from gentex_vae.blocks import down, near_zero, up
 from gentex_vae.checks import check_positive, unconditional
 from gentex_vae.codebook import Codebook
 from gentex_vae.likelihoods import DiscretisedLogistic
@@ -22,25 +23,45 @@ from gentex_vae.pixelcnn import PixelCNN
 
 
 class VQVAE(Generator, Encoder):
+    """Images as grids of codes, p(x | codes) p(codes); the prior learns as the codes come about.
+
+    The likelihood is logistic, discretised to the 256 grey levels, with one learned scale for each
+    channel: so the weight of the commitment loss has the same sense on dark and on bright data.
+
+    image: any sides from 2^halvings pixels on.
+    codes: size of the codebook.
+    latent: dimensions of its vectors; also those of the features, the mean vector of an image.
+    width: channels of the autoencoder. The paper has 256; 64 did best in minutes on a CPU.
+    halvings: an image of H×W is H/2^halvings × W/2^halvings codes. Sampling takes a pass of the
+        prior for each, so large images want 3 or 4 halvings.
+    commitment: weight β of the commitment loss.
+    decay: γ of the moving averages that the codebook follows.
+    prior_width, prior_layers: channels and gated layers of the prior.
+    lr: learning rate of Adam, for autoencoder and prior. The paper has 2e-4, for 250 000 steps.
+    """
+
     def __init__(
         self,
         image: ImageShape,
         *,
         codes: int = 512,
         latent: int = 64,
-        width: int = 128,
+        width: int = 64,
         halvings: int = 2,
         commitment: float = 0.25,
         decay: float = 0.99,
         prior_width: int = 64,
-        prior_layers: int = 8,
-        lr: float = 2e-4,
-        prior_lr: float = 1e-3,
+        prior_layers: int = 5,
+        lr: float = 1e-3,
     ) -> None:
         super().__init__()
-        self.dim, self.commitment, self.lr, self.prior_lr = latent, commitment, lr, prior_lr
-        shapes = grids(image, width, halvings)
-        self.grid = shapes[-1][1:]
+        check_positive(codes=codes, latent=latent, width=width, halvings=halvings, lr=lr)
+        check_positive(commitment=commitment, prior_width=prior_width, prior_layers=prior_layers)
+        if not 0 < decay < 1:
+            raise HyperparameterError(f"decay={decay!r}: a number between 0 and 1 is allowed")
+        self.dim, self.commitment, self.lr = latent, commitment, lr
+        shapes = pyramid(image, width, halvings)
+        self.grid = (shapes[-1].height, shapes[-1].width)
         self.encoder = encoder(shapes, latent)
         self.codebook = Codebook(codes, latent, decay=decay)
         self.decoder = decoder(shapes, latent)
@@ -48,78 +69,109 @@ class VQVAE(Generator, Encoder):
         self.prior = PixelCNN(codes, width=prior_width, layers=prior_layers)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        autoencoder = [*self.encoder.parameters(), *self.decoder.parameters(), *self.likelihood.parameters()]
+        autoencoder = nn.ModuleList([self.encoder, self.decoder, self.likelihood])
         return {
-            "autoencoder": torch.optim.Adam(autoencoder, lr=self.lr, fused=True),
-            "prior": torch.optim.Adam(self.prior.parameters(), lr=self.prior_lr, fused=True),
+            "autoencoder": torch.optim.Adam(autoencoder.parameters(), lr=self.lr, fused=True),
+            "prior": torch.optim.Adam(self.prior.parameters(), lr=self.lr, fused=True),
         }
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        z = self.encoder(2 * batch.images - 1).float()
+        """Equation 3, a mean over pixels and over latents; then -log p(codes), a mean over codes.
+
+        Its middle term, which moves the codebook, is the moving average.
+        """
+        z = self.latents(batch.images)
         codes = self.codebook.nearest(z)
         quantised = self.codebook(codes)
         straight_through = z + (quantised - z).detach()
-        distortion = -self.likelihood.log_prob(batch.images, self.decoder(straight_through))
-        distortion = distortion.mean() / batch.images[0].numel()
+        log_prob = self.likelihood.log_prob(batch.images, self.decoder(straight_through))
+        distortion = -log_prob.mean() / batch.images[0].numel()
         commitment = (z - quantised).square().mean()
-        usage = torch.bincount(codes.flatten(), minlength=len(self.codebook.counts)) / codes.numel()
-        logs = {"distortion": distortion.detach(), "commitment": commitment.detach(), "perplexity": torch.special.entr(usage).sum().exp()}
+        logs = {
+            "distortion": distortion.detach(),
+            "commitment": commitment.detach(),
+            "perplexity": self.codebook.perplexity(codes),
+        }
         yield Update("autoencoder", distortion + self.commitment * commitment, logs)
         self.codebook.update(z, codes)
         yield Update("prior", -self.prior.log_prob(codes).mean() / codes[0].numel())
 
     @torch.no_grad()
     def sample(self, n: int, *, rng: Rng = None, condition: Tensor | None = None) -> Tensor:
+        """The mean image of p(x | codes) for codes from the prior: no pixel noise is added."""
         unconditional("vq-vae", condition)
         codes = self.prior.sample(randn((n, *self.grid), rng=rng, device=self.device))
         return self.likelihood.mean(self.decoder(self.codebook(codes)))
 
-    def codes(self, images: Tensor) -> Tensor:
-        return self.codebook.nearest(self.encoder(2 * images - 1))
-
     def encode(self, images: Tensor) -> Tensor:
+        """The mean over the grid of the vectors of the codes, (N, latent)."""
         return self.codebook(self.codes(images)).mean((2, 3))
 
+    def codes(self, images: Tensor) -> Tensor:
+        """The grid of codes of each image, (N, h, w)."""
+        return self.codebook.nearest(self.latents(images))
+
+    def latents(self, images: Tensor) -> Tensor:
+        """What is quantised, (N, latent, h, w)."""
+        z: Tensor = self.encoder(2 * images - 1)
+        return z.float()
+
     def bits_per_dim(self, images: Tensor) -> Tensor:
+        """An upper bound on -log₂ p(x) / (C·H·W) for 8-bit images, (N,): lower is better.
+
+        p(x) is a sum over all grids of codes, and at least its one term p(x | codes) p(codes) for
+        those that the image is given.
+        """
         codes = self.codes(images)
         log_prob = self.likelihood.log_prob(images, self.decoder(self.codebook(codes)))
         return -(log_prob + self.prior.log_prob(codes)) / (math.log(2) * images[0].numel())
 
 
-def grids(image: ImageShape, width: int, halvings: int) -> list[ImageShape]:
+def pyramid(image: ImageShape, width: int, halvings: int) -> list[ImageShape]:
+    """Shapes from the image down to the grid of codes; those between have half the width."""
+    if min(image.height, image.width) < 2**halvings:
+        raise HyperparameterError(
+            f"image {image} with {halvings} halvings: sides from {2**halvings} pixels on are allowed"
+        )
     shapes = [image]
-    for i in range(halvings):
-        c = width // 2 if i == 0 and halvings>1 else width
-        shapes.append(ImageShape(c, shapes[-1].height // 2, shapes[-1].width // 2))
+    for left in reversed(range(halvings)):
+        channels = max(1, width // 2) if left else width
+        shapes.append(ImageShape(channels, shapes[-1].height // 2, shapes[-1].width // 2))
     return shapes
 
 
 def encoder(shapes: list[ImageShape], latent: int) -> nn.Sequential:
+    """Images (N, C, H, W) in [-1, 1] to what is quantised, (N, latent, h, w): section 4.1."""
+    width = shapes[-1].channels
     layers: list[nn.Module] = []
     for above, below in pairwise(shapes):
         layers += [down(above, below), nn.ReLU(inplace=True)]
-    width = shapes[-1].channels
-    return nn.Sequential(*layers, nn.Conv2d(width, width, 3, padding=1), Residual(width), Residual(width), nn.ReLU(), nn.Conv2d(width, latent, 1))
+    layers += [nn.Conv2d(width, width, 3, padding=1), Residual(width), Residual(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(width, latent, 1))
 
 
 def decoder(shapes: list[ImageShape], latent: int) -> nn.Sequential:
+    """Quantised (N, latent, h, w) to (N, C, H, W), unbounded and near 0 at first."""
     width = shapes[-1].channels
-    layers: list[nn.Module] = [nn.Conv2d(latent, width, 3, padding=1), Residual(width), Residual(width)]
+    layers: list[nn.Module] = [nn.Conv2d(latent, width, 3, padding=1)]
+    layers += [Residual(width), Residual(width)]
     for below, above in pairwise(shapes[::-1]):
         layers += [nn.ReLU(), up(below, above)]
+    near_zero(layers[-1])
     return nn.Sequential(*layers)
 
 
 class Residual(nn.Module):
-    """x + conv1×1(ReLU(conv3×3(ReLU(x))))."""
+    """x + conv1×1(ReLU(conv3×3(ReLU(x)))), with a quarter of the channels between."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        between = max(1, width // 4)
         self.branch = nn.Sequential(
             nn.ReLU(),
-            nn.Conv2d(width, max(1,width // 4), 3, padding=1),
+            nn.Conv2d(width, between, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(max(1,width // 4), width, 1),
+            nn.Conv2d(between, width, 1),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
-from gentex_separation.solution import layers
+from gentex_separation.solution import layers, single_precision
 
 
 class Identity(Separator):
@@ -16,4 +16,4 @@ class Identity(Separator):
 
     def separate(self, images: Tensor) -> Layers:
         """Layers of images (N, C, H, W)."""
-        return layers(images, images.clone())
+        return layers(images, single_precision(images).clone())

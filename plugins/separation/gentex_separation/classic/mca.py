@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
+from gentex.errors import HyperparameterError
 from gentex_separation.operators import pad
 from gentex_separation.solution import Solution, layers, positive, solve_each, whole
 
 LEVELS = 5  # of the Haar transform; what is coarser than 2⁵ pixels is structure
-SLOWEST = 2  # waves of fewer half periods in a block than this are not texture
+SLOWEST = 4  # half periods in a block; longer waves are not texture, and the window leaks into them
 
 
 class MCA(Separator):
@@ -44,7 +45,9 @@ class MCA(Separator):
     ) -> None:
         super().__init__()
         self.strength = positive("strength", strength)
-        self.block = 2 * whole("block / 2", block / 2)
+        self.block = whole("block", block)
+        if block % 2:
+            raise HyperparameterError(f"block={block}: allowed are even numbers")
         self.rounds = whole("rounds", rounds)
 
     def separate(self, images: Tensor) -> Layers:
@@ -108,7 +111,7 @@ def cosine_thresholded(x: Tensor, threshold: Tensor, block: int) -> Tensor:
     basis = torch.cos(math.pi / block * index[:, None] * (index + 0.5)) * math.sqrt(2 / block)
     basis[0] *= math.sqrt(0.5)
     forward = basis * window  # windows the block, then transforms it
-    frequency = index[:, None] + index
+    fast = torch.maximum(index[:, None], index) >= SLOWEST
     for top in (0, block // 2):
         for left in (0, block // 2):
             down, across = (height + 2 * block - top) // block, (width + 2 * block - left) // block
@@ -119,7 +122,7 @@ def cosine_thresholded(x: Tensor, threshold: Tensor, block: int) -> Tensor:
             )
             tiles = padded[area].reshape(n, channels, down, block, across, block).transpose(-3, -2)
             coefficients = forward @ tiles @ forward.mT
-            coefficients *= frequency >= SLOWEST
+            coefficients *= fast
             _hard(coefficients.flatten(2, 4), threshold * 0.5)
             tiles = forward.mT @ coefficients @ forward
             result[area] += tiles.transpose(-3, -2).reshape(padded[area].shape)

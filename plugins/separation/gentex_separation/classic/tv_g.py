@@ -25,6 +25,7 @@ from gentex_separation.solution import Progress, Solution, layers, positive, sol
 from gentex_separation.total_variation import Field, halved, slope
 
 CHECK_EVERY = 10
+LEAST_ENERGY = 0.01
 BALANCE = 10.0  # primal over dual step size: u moves further than g, which is the residual
 COARSE_ITERATIONS = 200
 SMALLEST = 64  # images below this side start from nothing
@@ -37,7 +38,8 @@ class TVG(Separator):
         a and wavelength w pixels has a G-norm of about a w / 2π.
     residual: λ, bound on the G-norm of what is neither smooth nor oscillation; it goes to the
         texture. The smaller, the nearer to Meyer's problem and the slower.
-    tolerance: primal–dual gap at which to stop, relative to the energy.
+    tolerance: primal–dual gap at which to stop, relative to the energy, or to a hundredth of what it
+        is for the image itself where it is less.
     """
 
     def __init__(
@@ -70,7 +72,8 @@ def tv_g(
     """The u of the problem above with μ = `strength`, λ = `residual`, for images (N, C, H, W).
 
     Norms and variation are means over the channels. Stops where (energy − dual energy) / energy ≤
-    `tolerance`, which is the residual of the solution, or after `iterations`.
+    `tolerance`, which is the residual of the solution, or after `iterations`. An image that is all
+    oscillation has no energy left; it is then compared to a hundredth of λ TV(f).
     """
     # Sums over C channels here: λ and μ are √C times those of means.
     root = math.sqrt(images.shape[1])
@@ -99,6 +102,7 @@ def _primal_dual(
     r, u = g.clone(), xi.divergence(f + g, -mu, out=torch.empty_like(f))
     new, new_r, scratch = torch.empty_like(f), torch.empty_like(f), torch.empty_like(f)
 
+    least = LEAST_ENERGY * lam * _variation(f)
     tau, sigma = BALANCE / 5, 1 / (5 * BALANCE)  # u is in 4 differences and r; so is r in u and 4 ξ
     for iteration in range(1, iterations + 1):
         p.divergence(u, tau * lam, out=new).sub_(g, alpha=tau)
@@ -111,21 +115,23 @@ def _primal_dual(
         g.lerp_(r, sigma / (1 + sigma))
         u, new, r, new_r = new, u, new_r, r
         if progress and (iteration % CHECK_EVERY == 0 or iteration == iterations):
-            gap = _relative_gap(u, r, p, xi, mu, lam, p.divergence(zero, lam, out=scratch))
-            if progress.converged(u, gap, iteration):
+            gap = _gap(u, r, p, xi, mu, lam, p.divergence(zero, lam, out=scratch))
+            energy = lam * _variation(u) + r.square().sum((1, 2, 3)) / 2
+            relative = torch.where(gap > 0, gap / torch.maximum(energy, least), 0)
+            if progress.converged(u, relative, iteration):
                 break
     return u, p, xi
 
 
-def _relative_gap(
-    u: Tensor, r: Tensor, p: Field, xi: Field, mu: float, lam: float, g: Tensor
-) -> Tensor:
-    """Energy − dual energy, over energy, for the g = λ div p that the best u demands.
+def _gap(u: Tensor, r: Tensor, p: Field, xi: Field, mu: float, lam: float, g: Tensor) -> Tensor:
+    """Energy − dual energy, for the g = λ div p that the best u demands.
 
     The dual energy is −⟨f, g⟩ − ½‖g‖² − μ √C TV(g); the difference from λ √C TV(u) + ½‖r‖² falls
     into three terms that are never negative.
     """
-    gap = lam * p.deficit(u) + mu * xi.deficit(g) + (r - g).square_().sum((1, 2, 3)) / 2
-    variation = math.sqrt(u.shape[1]) * slope(u).sum((1, 2))
-    whole = lam * variation + r.square().sum((1, 2, 3)) / 2
-    return torch.where(whole > 0, gap / whole, 0)
+    return lam * p.deficit(u) + mu * xi.deficit(g) + (r - g).square_().sum((1, 2, 3)) / 2
+
+
+def _variation(u: Tensor) -> Tensor:
+    """√C TV(u) of every image, (N,)."""
+    return math.sqrt(u.shape[1]) * slope(u).sum((1, 2))

@@ -6,6 +6,8 @@ works at the full resolution, where channels cost most. Skips are added instead 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -41,7 +43,7 @@ class UNet(Supervised):
         self.head = nn.Conv2d(image.channels * BLOCK**2, width, 3, padding=1)
         self.encode = nn.ModuleList(Residual(w) for w in widths)
         self.decode = nn.ModuleList(Residual(w) for w in widths[:-1])
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
         self.tail = zeroed(nn.Conv2d(width, image.channels * BLOCK**2, 3, padding=1))

@@ -1,0 +1,191 @@
+"""`gentex separate`."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from torch import Tensor
+
+from gentex.bench.suite import parse_parameters
+from gentex.cli import plugin_option
+from gentex.data.decode import Picture, UnreadableError, read_picture
+from gentex.data.files import IMAGE_SUFFIXES
+from gentex.data.layers_folder import MID_GREY
+from gentex.errors import GentexError, unknown
+from gentex.factory import create, hyperparameters
+from gentex.interfaces import Layers, Separator
+from gentex.pictures import Levels, write_png
+from gentex.registry import Found, import_target, registry
+from gentex.separation import separate_tiled
+from gentex.training.precision import find_device
+
+TILE = 2048  # images up to this size are separated whole, which needs less than a gigabyte
+OVERLAP = 256
+GAP = 8  # white pixels between the pictures of a sheet
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="PHOTO|DIR...")
+@click.option("--method", default="rtv", show_default=True, help="A separator: `gentex list`.")
+@click.option("--strength", type=float, help="How much becomes texture, where the method has it.")
+@click.option(
+    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="Any hyperparameter."
+)
+@click.option("--format", "ending", type=click.Choice(["png", "npy"]), default="png")
+@click.option("--depth", type=click.Choice(["8", "16"]), default="8", help="Bits of a PNG.")
+@click.option("--device", default="auto", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="OUT"
+)
+@plugin_option
+def separate(
+    inputs: tuple[str, ...],
+    method: str,
+    strength: float | None,
+    given: tuple[str, ...],
+    ending: str,
+    depth: str,
+    device: str,
+    output: Path,
+) -> None:
+    """Take photographs apart: into NAME-structure.png, NAME-texture.png and NAME-layers.png.
+
+    The texture lies around mid grey: 128 in 8 bits, 32768 in 16. The sheet NAME-layers.png shows
+    image, structure and texture side by side. Pictures keep their size and colour profile and stand
+    upright. With --format npy layers are float32 (H, W) or (H, W, 3), the texture around 0.
+
+    Learned methods use the weights that come with them. A file that cannot be read is named and
+    skipped, and the exit code is then 1.
+    """
+    found = _separator(method)
+    values = _hyperparameters(found, given, strength)
+    _create(found, (3, 64, 64), values)  # so that what is wrong with them is said at once
+    target = find_device(device)
+    photographs, skipped = _photographs(inputs)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    done = 0
+    alone = len(photographs) < 2
+    with Bars(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=alone
+    ) as bars:
+        bar = bars.add_task("", total=len(photographs))
+        for name, path in photographs.items():
+            bars.update(bar, description=name)
+            try:
+                picture = read_picture(path)
+            except UnreadableError as error:
+                skipped.append(str(error))
+            else:
+                model = _create(found, picture.pixels.shape, values).to(target).eval()
+                layers = separate_tiled(model, picture.pixels[None], tile=TILE, overlap=OVERLAP)
+                _write(output, picture, layers, name, ending, int(depth))
+                done += 1
+            bars.advance(bar)
+    for reason in skipped:
+        click.echo(f"skipped {reason}", err=True)
+    click.echo(f"{done} of {len(photographs)} separated by {found.card.name}; in {output}")
+    if skipped:
+        click.get_current_context().exit(1)
+
+
+def _separator(method: str) -> Found:
+    found = registry().resolve("architecture", method)
+    if not _separates(found):
+        names = registry().names("architecture")
+        raise unknown("separator", method, [n for n, f in names.items() if _separates(f)])
+    return found
+
+
+def _separates(found: Found) -> bool:
+    return "separator" in found.card.interfaces
+
+
+def _hyperparameters(found: Found, given: Sequence[str], strength: float | None) -> dict[str, Any]:
+    """What was given on the command line; learned methods take the weights that they come with."""
+    accepted = hyperparameters(import_target(found))
+    values: dict[str, Any] = {"weights": "default"} if "weights" in accepted else {}
+    if strength is not None:
+        values["strength"] = strength
+    for text in given:
+        try:
+            values |= parse_parameters(text)
+        except ValueError as error:
+            raise GentexError(str(error)) from None
+    return values
+
+
+def _create(found: Found, shape: Sequence[int], values: dict[str, Any]) -> Separator:
+    model: Separator = create(found.reference, image=shape, seed=0, **values)
+    if model.optimizers() and not values.get("weights"):
+        raise GentexError(f"{found.card.name!r} must be trained before it can separate anything")
+    return model
+
+
+def _photographs(inputs: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
+    """The files by the name of what is made of them, and the folders without any."""
+    paths: list[Path] = []
+    empty = []
+    for path in map(Path, inputs):
+        inside = _images(path) if path.is_dir() else [path]
+        paths += inside
+        if not inside:
+            empty.append(f"{path}: a folder without images")
+    stems = Counter(path.stem for path in paths)
+    named: dict[str, Path] = {}
+    for path in paths:
+        name = path.stem if stems[path.stem] == 1 else path.name
+        copies = (f"{name}-{number}" for number in itertools.count(2))
+        named[next(n for n in itertools.chain([name], copies) if n not in named)] = path
+    return named, empty
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."
+    )
+
+
+def _write(
+    output: Path, picture: Picture, layers: Layers, name: str, ending: str, depth: int
+) -> None:
+    structure, texture = layers.structure[0], layers.texture[0]
+    if ending == "npy":
+        output.mkdir(parents=True, exist_ok=True)
+        for kind, layer in (("structure", structure), ("texture", texture)):
+            np.save(output / f"{name}-{kind}.npy", layer.permute(1, 2, 0).squeeze(2).numpy())
+    else:
+        for kind, layer, zero in (
+            ("structure", structure, 0),
+            ("texture", texture, MID_GREY[depth]),
+        ):
+            path = output / f"{name}-{kind}.png"
+            write_png(path, _levels(layer, depth, zero), profile=picture.profile)
+    shown = [
+        _levels(picture.pixels, 8),
+        _levels(structure, 8),
+        _levels(texture, 8, MID_GREY[8]),
+    ]
+    gap = np.full_like(shown[0][:, :GAP], 255)
+    sheet = np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=1)
+    write_png(output / f"{name}-layers.png", sheet, profile=picture.profile)
+
+
+def _levels(layer: Tensor, depth: int, zero: int = 0) -> Levels:
+    """A layer (C, H, W) as the values of a PNG; what lies outside of its range is clipped."""
+    white = 2**depth - 1
+    values = (layer.double() * white).round().add_(zero).clamp_(0, white)
+    array = values.permute(1, 2, 0).numpy()
+    array = array[..., 0] if array.shape[2] == 1 else array
+    return array.astype(np.uint8 if depth == 8 else np.uint16)

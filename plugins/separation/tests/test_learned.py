@@ -1,0 +1,175 @@
+"""The learned separators: the contract, what their parts claim, and the shipped weights."""
+
+import math
+
+import pytest
+import torch
+
+import gentex
+from gentex import Batch, ImageShape, Layers
+from gentex.data import MemoryDataset
+from gentex.errors import DataError, HyperparameterError
+from gentex.testing.contract import contract
+from gentex_separation.learned.supervised import padded, reflected
+from gentex_separation.learned.weights import FOLDER
+
+SMALL = {
+    "unet": {"width": 4},
+    "dncnn": {"width": 4, "depth": 4},
+    "unrolled": {"width": 4, "iterations": 2},
+}
+CHECKS = [
+    pytest.param(check, id=f"{found.card.name}-{name}")
+    for found, name, check in contract("separation", hyperparameters=SMALL)
+    if found.card.name in SMALL
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract(check):
+    check()
+
+
+class Checked(MemoryDataset):
+    """Smooth ramps under a checkerboard of ±0.1: layers that any of the networks can learn."""
+
+    def __init__(self):
+        super().__init__("checked", "train", torch.zeros(64, 1, 16, 16, dtype=torch.uint8))
+
+    def batch(self, indices):
+        slope = torch.as_tensor(indices).float()[:, None, None, None] / 64
+        x = torch.linspace(0, 1, 16)
+        structure = (0.3 + 0.4 * (slope * x + (1 - slope) * x[:, None])).expand(-1, 1, 16, 16)
+        board = 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
+        texture = board.expand_as(structure)
+        return Batch(structure + texture, layers=Layers(structure, texture))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_it_learns_what_texture_is(name):
+    data = Checked()
+    model = gentex.create(name, image=data.image, seed=0, **SMALL[name], lr=5e-3, steps=80)
+    before = -float(model.loss(data.batch(range(64))).detach())
+    gentex.train(model, data, steps=80, batch_size=8, device="cpu")
+    model.eval()
+    batch = data.batch(range(64))
+    with torch.no_grad():
+        structure = model.separate(batch.images).structure
+    error = (structure - batch.layers.structure).square().mean((1, 2, 3))
+    assert before < 21  # dB, that of the untouched image
+    assert float(-10 * error.log10().mean()) > before + 6
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_it_works_at_any_size(name):
+    model = gentex.create(name, image=ImageShape(3, 32, 32), seed=0, **SMALL[name]).eval()
+    torch.nn.init.normal_([*model.parameters()][-1])
+    for size in ((1, 1), (1, 50), (33, 7), (64, 40)):
+        images = torch.rand(2, 3, *size)
+        with torch.no_grad():
+            layers = model.separate(images)
+        assert layers.texture.shape == images.shape
+        assert (layers.image - images).abs().max() <= 1e-6
+        assert layers.texture.abs().max() > 1e-4
+
+
+def test_the_loss_is_minus_the_psnr_of_the_structure():
+    from gentex.metrics.layers import structure_psnr
+
+    model = gentex.create("unet", image=ImageShape(3, 16, 16), seed=0, width=4).eval()
+    images = torch.rand(4, 3, 16, 16)
+    truth = Layers(images * 0.8, images - images * 0.8)
+    expected = structure_psnr(truth, model.separate(images)).mean()
+    assert float(model.loss(Batch(images, layers=truth))) == pytest.approx(-float(expected), 1e-3)
+
+
+def test_images_without_layers_cannot_be_learnt_from():
+    model = gentex.create("unet", image=ImageShape(1, 16, 16), width=4)
+    with pytest.raises(DataError, match="layers"):
+        model.loss(Batch(torch.rand(1, 1, 16, 16)))
+
+
+def test_learning_rate_falls_in_the_second_half_and_goes_on_from_a_checkpoint(tmp_path):
+    def rates(model, upto, path):
+        seen, optimizers = [], model.optimizers
+
+        def watched():
+            made = optimizers()
+            made["separator"].register_step_post_hook(
+                lambda o, *_: seen.append(o.param_groups[0]["lr"])
+            )
+            return made
+
+        model.optimizers = watched
+        gentex.train(model, Checked(), steps=upto, batch_size=4, device="cpu", checkpoint=path)
+        return seen
+
+    def create():
+        return gentex.create("unet", image=Checked().image, seed=0, width=4, lr=1e-3, steps=8)
+
+    whole = rates(create(), 8, None)
+    expected = [1e-3 * min(1, 2 - 2 * step / 8) for step in range(8)]
+    assert whole == pytest.approx(expected)
+    path = tmp_path / "checkpoint.pt"
+    assert rates(create(), 3, path) + rates(create(), 8, path) == pytest.approx(expected)
+
+
+def test_reflection_has_no_end():
+    index = reflected(3, 10, torch.device("cpu"))
+    assert index.tolist() == [0, 1, 2, 2, 1, 0, 0, 1, 2, 2]
+    image = torch.rand(1, 1, 3, 5)
+    grown = padded(image, 8)
+    assert grown.shape == (1, 1, 8, 8)
+    assert torch.equal(grown[..., :3, :5], image)
+    assert torch.equal(grown[..., :3, 5:], image.flip(-1)[..., :3])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "says"),
+    [
+        ("unet", {"width": 0}, "width=0"),
+        ("unet", {"steps": -1}, "steps=-1"),
+        ("unet", {"lr": 0.0}, "lr=0.0"),
+        ("unet", {"weights": "defualt"}, "did you mean 'default'"),
+        ("unet", {"weights": "default", "width": 8}, "default hyperparameters"),
+        ("dncnn", {"depth": 2}, "depth=2"),
+        ("unrolled", {"iterations": 0}, "iterations=0"),
+    ],
+    ids=str,
+)
+def test_values_that_are_refused(name, wrong, says):
+    with pytest.raises(HyperparameterError, match=says):
+        gentex.create(name, image=ImageShape(3, 16, 16), **wrong)
+
+
+class TestShippedWeights:
+    def test_are_small(self):
+        sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.safetensors")}
+        assert sizes
+        assert all(size < 2e6 for size in sizes.values())
+
+    def test_for_grey_images_do_what_those_for_colour_do_with_equal_channels(self):
+        colour, grey = (
+            gentex.create("unet", image=ImageShape(c, 40, 32), weights="default").eval()
+            for c in (3, 1)
+        )
+        images = torch.rand(2, 1, 40, 32)
+        with torch.no_grad():
+            expected = colour.separate(images.expand(-1, 3, -1, -1)).texture.mean(1, keepdim=True)
+            found = grey.separate(images).texture
+        assert found.abs().max() > 0.01
+        assert (found - expected).abs().max() < 1e-5
+
+    def test_are_for_one_or_three_channels(self):
+        with pytest.raises(HyperparameterError, match="2 channels"):
+            gentex.create("unet", image=ImageShape(2, 16, 16), weights="default")
+
+    def test_take_a_stripe_texture_off_a_step(self):
+        x = torch.arange(64.0)
+        structure = torch.where(x < 32, 0.3, 0.7).expand(1, 3, 64, 64)
+        texture = (0.06 * torch.sin(2 * math.pi * x / 5))[:, None].expand(1, 3, 64, 64)
+        model = gentex.create("unet", image=ImageShape(3, 64, 64), weights="default").eval()
+        with torch.no_grad():
+            found = model.separate(structure + texture).structure
+        error = (found - structure).square().mean()
+        assert error < 0.1 * texture.square().mean()
