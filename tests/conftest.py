@@ -22,16 +22,17 @@ from gentex.registry import Plugin, Registry
 settings.register_profile("gentex", deadline=None, derandomize=True)
 settings.load_profile("gentex")
 
-CARDS = """
+HOOK = """
 import gentex
 
 @gentex.hookimpl
 def gentex_cards():
-    return [
-        gentex.Card(name, "nowhere.at_all:Model", "One of many.", interfaces=("generator",))
-        for name in {names!r}
-    ]
+    return {cards}
 """
+CARDS = """[
+    gentex.Card(name, "nowhere.at_all:Model", "One of many.", interfaces=("generator",))
+    for name in {names!r}
+]"""
 
 
 class Site:
@@ -47,12 +48,14 @@ class Site:
         code: str | None = None,
         *,
         cards: tuple[str, ...] = (),
+        returns: str | None = None,
         plugin: str | None = None,
         entry_points: str | None = None,
         metadata: str | None = "",
     ) -> None:
         """A distribution with a plugin: of this code, or with cards of these names.
 
+        returns: what its hook returns instead, as Python.
         plugin: the name of the entry point, by default that of the distribution.
         entry_points: the whole of entry_points.txt instead.
         metadata: more lines for METADATA; None for a distribution that has no such file.
@@ -63,12 +66,13 @@ class Site:
         if metadata is not None:
             head = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n{metadata}\n"
             (info / "METADATA").write_text(f"{head}\nName: not-this\n", encoding="utf-8")
-        if entry_points is None and (code is not None or cards):
+        if code is None and (cards or returns):
+            code = HOOK.format(cards=returns or CARDS.format(names=cards))
+        if entry_points is None and code is not None:
             entry_points = f"[gentex]\n{plugin or distribution} = {module}\n"
         if entry_points is not None:
             (info / "entry_points.txt").write_text(entry_points, encoding="utf-8")
-        text = CARDS.format(names=cards) if code is None else dedent(code)
-        (self.folder / f"{module}.py").write_text(text, encoding="utf-8")
+        (self.folder / f"{module}.py").write_text(dedent(code or ""), encoding="utf-8")
 
     def registry(self) -> Registry:
         """A fresh registry, which is that of this process for the rest of the test."""

@@ -9,6 +9,7 @@ from torch import nn
 import gentex
 from gentex import Generator, ImageShape, randn
 from gentex.interfaces import sample_rngs
+from gentex.interfaces.noise import _stream
 
 SHAPE = (2, 3, 4)
 
@@ -48,6 +49,15 @@ def test_no_two_images_are_alike():
     many = gentex.sample(model, 300, seed=1).flatten(1)
     others = gentex.sample(model, 300, seed=2).flatten(1)
     assert len(torch.cat([many, others]).unique(dim=0)) == 600
+
+
+def test_no_two_samples_share_a_stream():
+    """Among so many, hashes of 32 bits would meet four or five times."""
+    seeds = {_stream(7, index) for index in range(200_000)}
+    assert len(seeds) == 200_000
+    assert max(seeds) < 2**32
+    (rng,) = sample_rngs(7, [5])
+    assert rng.initial_seed() == _stream(7, 5)
 
 
 def test_dcgan_samples_the_same_in_other_batches():

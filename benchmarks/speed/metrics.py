@@ -156,9 +156,7 @@ def _updated(metric: Any, real: Tensor, fake: Tensor) -> Any:
 def _torchmetrics_fd() -> Run:
     from torchmetrics.image.fid import FrechetInceptionDistance as Metric
 
-    return lambda real, fake: float(
-        _updated(Metric(feature=_Features(real.shape[1])), real, fake)
-    )
+    return lambda real, fake: float(_updated(Metric(feature=_Features(real.shape[1])), real, fake))
 
 
 def _torchmetrics_kid() -> Run:

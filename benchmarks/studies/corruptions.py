@@ -17,11 +17,12 @@ from torch.nn.functional import affine_grid, conv2d, grid_sample, interpolate, p
 
 @dataclass(frozen=True)
 class Real:
-    """Real images of one kind, uint8 (N, C, H, W): to compare with, to corrupt, and of elsewhere."""
+    """Real images, uint8 (N, C, H, W): to compare with, to corrupt, and of something else."""
 
     train: Tensor
+    train_labels: Tensor
     test: Tensor
-    labels: Tensor  # of `test`
+    test_labels: Tensor
     foreign: Tensor
 
 
@@ -44,7 +45,7 @@ def corrupted(real: Real, count: int) -> dict[str, list[Tensor]]:
         "mosaic": levels(mosaic, 0.02, 0.05, 0.1, 0.25, 0.6),
         "foreign": levels(lambda x, share: mixed_in(x, foreign, share), 0.01, 0.02, 0.05, 0.1, 0.2),
         "copies": levels(copies, 0.7, 0.5, 0.25, 0.1, 0.03),
-        "dropped modes": [real.test[real.labels >= k][:count] for k in (1, 2, 4, 6, 7)],
+        "dropped modes": [real.test[real.test_labels >= k][:count] for k in (1, 2, 4, 6, 7)],
     }
 
 
@@ -154,6 +155,7 @@ def fashion_mnist(data: Path) -> Real:
     folder = data / "fashion-mnist"
     return _shuffled(
         _idx(folder / "train-images-idx3-ubyte.gz")[:, None],
+        _idx(folder / "train-labels-idx1-ubyte.gz").long(),
         _idx(folder / "t10k-images-idx3-ubyte.gz")[:, None],
         _idx(folder / "t10k-labels-idx1-ubyte.gz").long(),
         _idx(data / "mnist" / "t10k-images-idx3-ubyte.gz")[:, None],
@@ -161,20 +163,18 @@ def fashion_mnist(data: Path) -> Real:
 
 
 def cifar10(data: Path) -> Real:
-    """10 000 images of CIFAR-10, half of them as the training split; clothes are foreign to it."""
+    """10 000 images of CIFAR-10, 4 000 as the training split; clothes are foreign to it."""
     folder = data / "cifar10"
     images = torch.cat([_tiles(path) for path in sorted(folder.glob("train_*.webp"))])
-    labels = _idx(folder / "train-labels-idx1-ubyte.gz").long()[: len(images)]
+    labels = _idx(folder / "train-labels-idx1-ubyte.gz").long()
     clothes = pad(fashion_mnist(data).test, (2, 2, 2, 2)).expand(-1, 3, -1, -1)
-    half = len(images) // 2
-    return _shuffled(images[:half], images[half:], labels[half:], clothes)
+    return _shuffled(images[:4000], labels[:4000], images[4000:], labels[4000:10_000], clothes)
 
 
-def _shuffled(train: Tensor, test: Tensor, labels: Tensor, foreign: Tensor) -> Real:
+def _shuffled(a: Tensor, a_labels: Tensor, b: Tensor, b_labels: Tensor, foreign: Tensor) -> Real:
     rng = torch.Generator().manual_seed(0)
-    order = torch.randperm(len(test), generator=rng)
-    train = train[torch.randperm(len(train), generator=rng)]
-    return Real(train, test[order], labels[order], foreign)
+    p, q = (torch.randperm(len(x), generator=rng) for x in (a, b))
+    return Real(a[p], a_labels[p], b[q], b_labels[q], foreign)
 
 
 def _idx(path: Path) -> Tensor:

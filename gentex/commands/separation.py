@@ -186,6 +186,6 @@ def _levels(layer: Tensor, depth: int, zero: int = 0) -> Levels:
     """A layer (C, H, W) as the values of a PNG; what lies outside of its range is clipped."""
     white = 2**depth - 1
     values = (layer.double() * white).round().add_(zero).clamp_(0, white)
-    array = values.permute(1, 2, 0).numpy()
-    array = array[..., 0] if array.shape[2] == 1 else array
-    return array.astype(np.uint8 if depth == 8 else np.uint16)
+    array = values.permute(1, 2, 0).squeeze(2).numpy()
+    levels: Levels = array.astype(np.uint8 if depth == 8 else np.uint16)
+    return levels

@@ -10,7 +10,6 @@ al. 2012, eq. 3,
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gentex.errors import DataError

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import threshold_
 
 from gentex.errors import DataError
 from gentex.metrics.checks import as_pair
@@ -99,4 +98,4 @@ def _squared_distances(x: Tensor, y: Tensor, chunk: int) -> Iterator[tuple[slice
     for start in range(0, len(x), chunk):
         rows = slice(start, start + chunk)
         distances = torch.addmm(yy, x[rows], y.T, alpha=-2).add_(xx[rows, None])
-        yield rows, threshold_(distances, rounding, 0.0)
+        yield rows, torch.threshold_(distances, rounding, 0.0)

@@ -167,7 +167,12 @@ def test_timm_model_from_a_file(tmp_path: Path) -> None:
         expected = network.forward_head(features, pre_logits=True)
     torch.testing.assert_close(space.features(some)[0].float(), expected)
     assert space.features(images(2, ImageShape(1, 20, 30)))[0].shape == expected.shape
-    with pytest.raises(DataError, match="did you mean .*resnet18"):
+
+    torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "test_vit.pth")
+    smaller = timm_model(ImageShape(3, 20, 30), argument="test_vit", weights=tmp_path, img_size=64)
+    assert smaller.resize == "bicubic, antialiased, 64×64"
+    assert smaller.features(images(2, ImageShape(3, 20, 30)))[0].shape == (2, 64)
+    with pytest.raises(DataError, match=r"did you mean .*resnet18"):
         timm_model(ImageShape(3, 32, 32), argument="resnet8")
 
 

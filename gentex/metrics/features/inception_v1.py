@@ -90,7 +90,8 @@ class InceptionV1(Encoder):
         x = self.stem(images.expand(-1, 3, -1, -1) * 255 - self.mean)
         for name, block in self.blocks.items():
             x = block(self.pool(x) if name in ("4a", "5a") else x)
-        return x.mean(dim=(2, 3))
+        features: Tensor = x.mean(dim=(2, 3))
+        return features
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits (N, 1000) of the classes of ImageNet."""

@@ -13,7 +13,9 @@ architecture for computer vision, CVPR 2016. https://arxiv.org/abs/1512.00567
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,28 +36,19 @@ FILES = (
 SIZE = 299
 
 
-class _A(tv.InceptionA):
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        *branches, _ = super()._forward(x)
-        return [*branches, self.branch_pool(_mean_of_valid(x))]
+def _pooled(block: Any, pool: Callable[[Tensor], Tensor]) -> Any:
+    """A block of torchvision's with another pool in its last branch."""
+
+    class Block(block):  # type: ignore[misc]  # torchvision's classes are untyped
+        def _forward(self, x: Tensor) -> list[Tensor]:
+            *branches, _ = super()._forward(x)
+            return [*branches, self.branch_pool(pool(x))]
+
+    return Block
 
 
-class _C(tv.InceptionC):
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        *branches, _ = super()._forward(x)
-        return [*branches, self.branch_pool(_mean_of_valid(x))]
-
-
-class _E(tv.InceptionE):
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        *branches, _ = super()._forward(x)
-        return [*branches, self.branch_pool(_mean_of_valid(x))]
-
-
-class _LastE(tv.InceptionE):
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        *branches, _ = super()._forward(x)
-        return [*branches, self.branch_pool(max_pool2d(x, 3, stride=1, padding=1))]
+def _maximum(x: Tensor) -> Tensor:
+    return max_pool2d(x, 3, stride=1, padding=1)
 
 
 def _mean_of_valid(x: Tensor) -> Tensor:
@@ -76,7 +69,8 @@ class InceptionV3(Encoder):
         blocks = [tv.BasicConv2d, tv.InceptionA, tv.InceptionB, tv.InceptionC, tv.InceptionD]
         blocks += [tv.InceptionE, tv.InceptionAux]
         if fid:
-            blocks[1], blocks[3], blocks[5] = _A, _C, _E
+            for index in (1, 3, 5):
+                blocks[index] = _pooled(blocks[index], _mean_of_valid)
         self.network = tv.Inception3(
             num_classes=1008 if fid else 1000,
             aux_logits=False,
@@ -84,7 +78,7 @@ class InceptionV3(Encoder):
             init_weights=False,
         )
         if fid:
-            self.network.Mixed_7c = _LastE(2048)
+            self.network.Mixed_7c = _pooled(tv.InceptionE, _maximum)(2048)
         self.classifier = self.network.fc
         self.network.fc = nn.Identity()
         self.fid = fid
@@ -97,7 +91,8 @@ class InceptionV3(Encoder):
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits (N, classes) for the Inception score; without the bias, as its authors' are."""
-        return self.encode(images) @ self.classifier.weight.T
+        logits: Tensor = self.encode(images) @ self.classifier.weight.T
+        return logits
 
 
 def inception(

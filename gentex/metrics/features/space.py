@@ -58,7 +58,14 @@ def mean_over_encoders(metric: Callable[..., Score], *features: Sequence[Tensor]
 
         mean_over_encoders(frechet_distance, space.features(real), space.features(fake))
     """
-    scores = [metric(*same_encoder) for same_encoder in zip(*features, strict=True)]
-    if isinstance(scores[0], dict):
-        return {key: sum(score[key] for score in scores) / len(scores) for key in scores[0]}  # type: ignore[index]  # all are dictionaries where the first is
-    return sum(scores) / len(scores)  # type: ignore[arg-type]  # and numbers where it is one
+    count = len(features[0])
+    total: Score = 0.0
+    for same_encoder in zip(*features, strict=True):
+        score = metric(*same_encoder)
+        if isinstance(score, dict):
+            so_far = total if isinstance(total, dict) else dict.fromkeys(score, 0.0)
+            total = {key: so_far[key] + value / count for key, value in score.items()}
+        else:
+            assert not isinstance(total, dict)
+            total += score / count
+    return total

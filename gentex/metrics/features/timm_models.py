@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from huggingface_hub import try_to_load_from_cache
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gentex.errors import DataError
@@ -27,15 +28,16 @@ class TimmEncoder(Encoder):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, image: ImageShape, network: nn.Module, data: dict[str, object]) -> None:
+    def __init__(self, image: ImageShape, network: Any, size: tuple[int, int]) -> None:
         super().__init__()
         require_grey_or_rgb("timm", image)
+        trained = network.pretrained_cfg
         self.network = network.requires_grad_(False)
-        self.dim = int(network.num_features)  # type: ignore[arg-type]  # nn.Module's attributes are untyped
-        self.size = tuple(data["input_size"][1:])  # type: ignore[index]  # (C, H, W)
-        self.mode = "bicubic" if data["interpolation"] == "bicubic" else "bilinear"
+        self.dim = int(network.num_features)
+        self.size = size
+        self.mode = "bicubic" if trained["interpolation"] == "bicubic" else "bilinear"
         for name in ("mean", "std"):
-            self.register_buffer(name, torch.tensor(data[name]).view(3, 1, 1), persistent=False)
+            self.register_buffer(name, torch.tensor(trained[name]).view(3, 1, 1), persistent=False)
 
     def encode(self, images: Tensor) -> Tensor:
         if images.shape[2:] != self.size:
@@ -50,12 +52,12 @@ def timm_model(
     argument: str,
     weights: str | Path | None = None,
     device: torch.device | str = "cpu",
-    **options: object,
+    img_size: int = 0,
 ) -> FeatureSpace:
     """`timm:NAME`: a model of timm, with weights from a file or from its download cache.
 
     weights: a file, or a folder that holds NAME.safetensors or NAME.pth.
-    options: more arguments of `timm.create_model`.
+    img_size: another size than the model was trained at, for those that can (vision transformers).
     """
     if not timm.is_model(argument.partition(".")[0]):
         near = difflib.get_close_matches(argument, timm.list_models(), n=3)
@@ -65,8 +67,9 @@ def timm_model(
     if path is None:
         wanted = (f"{argument}.safetensors", f"{argument}.pth")
         path = files.find(f"timm:{argument}", weights, wanted)
+    options: dict[str, Any] = {"img_size": img_size} if img_size else {}
     try:
-        network = timm.create_model(
+        network: Any = timm.create_model(
             argument,
             pretrained=True,
             pretrained_cfg_overlay={"state_dict": files.read(path)},
@@ -76,10 +79,10 @@ def timm_model(
         raise DataError(f"{path} holds weights of another network: {error}") from error
     # Not num_classes=0 above: timm would then leave whatever the file lacks at random, in silence.
     network.reset_classifier(0)
-    data = timm.data.resolve_model_data_config(network)
-    if "img_size" in options:
-        data["input_size"] = (3, options["img_size"], options["img_size"])
-    encoder = TimmEncoder(image, network, data).to(device)
+    height, width = network.pretrained_cfg["input_size"][1:]
+    if img_size:
+        height = width = img_size
+    encoder = TimmEncoder(image, network, (height, width)).to(device)
     resize = f"{encoder.mode}, antialiased, {encoder.size[0]}×{encoder.size[1]}"
     return FeatureSpace(f"timm-{argument}@{files.short_hash(path)}", (encoder,), resize=resize)
 

@@ -25,7 +25,9 @@ def find(space: str, weights: str | Path | None, names: Sequence[str]) -> Path:
         return Path(weights)
     if weights is not None:
         if not Path(weights).is_dir():
-            raise DataError(f"feature space {space!r}: {weights} is no file of weights, nor a folder")
+            raise DataError(
+                f"feature space {space!r}: {weights} is no file of weights, nor a folder"
+            )
         folders = [Path(weights)]
     else:
         folders = [Path(torch.hub.get_dir()) / "checkpoints"]

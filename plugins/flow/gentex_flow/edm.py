@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gentex import Batch, Generator, ImageShape, Rng, randn
 from gentex_flow.checks import check_positive, unconditional
+from gentex_flow.solvers import evaluated
 from gentex_flow.unet import UNet
 
 SIGMA_DATA = 0.5
@@ -89,7 +90,7 @@ class EDM(Generator):
             if after > 0:
                 slope = (slope + self.slope(ahead, after)) / 2
             x = x + (after - now) * slope
-        self.spent = torch.full((n,), 2 * self.steps - 1)
+        self.spent = evaluated(2 * self.steps - 1, x)
         return ((x + 1) / 2).clamp(0, 1)
 
     def slope(self, x: Tensor, sigma: float) -> Tensor:

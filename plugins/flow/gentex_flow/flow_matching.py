@@ -36,7 +36,7 @@ class FlowMatching(Generator):
     tolerance: of the adaptive solver, in units of half the range of images.
     lr: learning rate of Adam.
 
-    The last three of the solver do not touch training, and can be set on a trained model.
+    Those of the solver do not touch training, and can be set on a trained model.
 
     spent: (n,), the evaluations of the network for each image of the last `sample`.
     """
@@ -59,15 +59,10 @@ class FlowMatching(Generator):
         super().__init__()
         check_choice("coupling", coupling, get_args(Coupling))
         check_choice("time", time, get_args(Time))
-        check_choice("solver", solver, get_args(Solver))
-        check_positive(tolerance=tolerance, lr=lr)
-        least = 2 if solver == "midpoint" else 1
-        if evaluations < least:
-            raise HyperparameterError(
-                f"evaluations={evaluations!r}: at least {least} are needed by solver {solver!r}"
-            )
+        check_positive(lr=lr)
         self.image, self.coupling, self.time = image, coupling, time
         self.solver, self.evaluations, self.tolerance = solver, evaluations, tolerance
+        self.check_solver()
         self.lr = lr
         self.spent = torch.zeros(0, dtype=torch.int64)
         self.network = UNet(image, width=width, blocks=blocks, patch=patch, dropout=dropout)
@@ -95,6 +90,7 @@ class FlowMatching(Generator):
     @torch.no_grad()
     def sample(self, n: int, *, rng: Rng = None, condition: Tensor | None = None) -> Tensor:
         unconditional("flow-matching", condition)
+        self.check_solver()
         x0 = randn((n, *self.image), rng=rng, device=self.device)
         if self.solver == "adaptive":
             x1, self.spent = adaptive(self.velocity, x0, tolerance=self.tolerance)
@@ -103,6 +99,16 @@ class FlowMatching(Generator):
         else:
             x1, self.spent = euler(self.velocity, x0, steps=self.evaluations)
         return ((x1 + 1) / 2).clamp(0, 1)
+
+    def check_solver(self) -> None:
+        """Raise a HyperparameterError where there is no such solver, or no such step."""
+        check_choice("solver", self.solver, get_args(Solver))
+        check_positive(tolerance=self.tolerance)
+        least = 2 if self.solver == "midpoint" else 1
+        if self.evaluations < least:
+            raise HyperparameterError(
+                f"evaluations={self.evaluations!r}: at least {least} with solver={self.solver!r}"
+            )
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """dx/dt (N, C, H, W) at points x (N, C, H, W) and times t (N,)."""

@@ -5,7 +5,6 @@ import torch
 from gentex_flow.edm import EDM, SIGMA_DATA, levels, precondition
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
 import gentex
 from gentex import Batch, ImageShape
@@ -57,7 +56,7 @@ def test_every_noise_level_starts_with_the_same_loss(sigma):
     """The target has unit variance and the network says 0 at first, so the weighted loss is 1."""
     model = small(log_sigma_mean=math.log(sigma), log_sigma_std=1e-6)
     images = (1 + SIGMA_DATA * torch.randn(500, *IMAGE)) / 2
-    assert float(model.loss(Batch(images))) == pytest.approx(1, rel=0.03)
+    assert model.loss(Batch(images)).item() == pytest.approx(1, rel=0.03)
 
 
 def test_the_loss_is_that_of_the_best_denoiser():
@@ -69,7 +68,7 @@ def test_the_loss_is_that_of_the_best_denoiser():
     square = (-1.2 + 1.2 * torch.special.ndtri(u)).exp() ** 2
     weight = (square + 0.25) / (square * 0.25)
     expected = (weight * square * STD**2 / (square + STD**2)).mean()
-    assert float(model.loss(Batch(images))) == pytest.approx(float(expected), rel=0.02)
+    assert model.loss(Batch(images)).item() == pytest.approx(float(expected), rel=0.02)
 
 
 def test_noise_levels():
@@ -91,12 +90,12 @@ def test_the_sampler_is_of_order_two():
     scale = STD / math.hypot(STD, 80)
     expected = (1 + MEAN + scale * (start - MEAN)) / 2
     errors = []
-    for steps in (18, 36):
+    for steps in (36, 72):
         model = small(steps=steps)
         model.denoise = gaussian
         errors.append(float((model.sample(64, rng=rng()) - expected.clamp(0, 1)).abs().max()))
-    assert errors[0] < 5e-3
-    assert 3 < errors[0] / errors[1] < 6
+    assert errors[0] < 0.01
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
 
 
 @pytest.mark.parametrize(("steps", "spent"), [(1, 1), (2, 3), (18, 35)])

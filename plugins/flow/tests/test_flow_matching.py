@@ -75,7 +75,7 @@ def test_it_learns_the_closed_form(noise):
         expected = Gaussian()(x, t)
         with torch.no_grad():
             gap = (model.velocity(x, t) - expected).square().mean()
-        assert gap < 0.05 * expected.square().mean()
+        assert gap < 0.015 * (1 + STD**2)  # the variance of what it is trained on
 
 
 @pytest.mark.parametrize("coupling", ["independent", "ot"])
@@ -109,7 +109,7 @@ def test_transport_shortens_the_paths():
     lengths = {}
     for coupling in ("independent", "ot"):
         torch.manual_seed(1)
-        lengths[coupling] = float(small(ImageShape(1, 2, 2), coupling=coupling).loss(batch))
+        lengths[coupling] = small(ImageShape(1, 2, 2), coupling=coupling).loss(batch).item()
     torch.manual_seed(1)
     small(ImageShape(1, 2, 2))  # draws what the weights of the others drew
     x1, x0 = 2 * batch.images - 1, torch.randn(64, 1, 2, 2)
@@ -186,5 +186,9 @@ def test_errors():
         small(evaluations=1)
     with pytest.raises(HyperparameterError, match="tolerance=0"):
         small(tolerance=0.0)
+    model = small()
+    model.solver = "Euler"  # on a trained model
+    with pytest.raises(HyperparameterError, match="did you mean 'euler'"):
+        model.sample(1)
     with pytest.raises(TypeError, match="not class-conditional"):
         small().sample(2, condition=torch.zeros(2, dtype=torch.int64))

@@ -56,6 +56,14 @@ def test_cutout_takes_one_rectangle(height, width, seed):
         assert ((line.int().diff(dim=1) == 1).sum(1) <= 1).all()
 
 
+def test_cutout_is_centred_anywhere():
+    gone = cutout(torch.ones(2000, 1, 16, 16))[:, 0] == 0
+    often = gone.float().mean(0)
+    torch.testing.assert_close(often, often.flip((0, 1)), atol=0.06, rtol=0)  # nothing preferred
+    assert often[0, 0] > 0.04  # (5/17)², the corner being hit less often than
+    assert often[8, 8] > 0.18  # the middle, (8/17)²
+
+
 def test_color_changes_images_as_the_paper_says():
     images = noise(2000, 3, 4, 4)
     changed = color(images)

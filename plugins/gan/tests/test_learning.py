@@ -1,8 +1,9 @@
 """Each GAN learns: quickly something simple, and in minutes handwritten digits."""
 
-import gentex
 import pytest
 import torch
+
+import gentex
 from gentex.data import MemoryDataset
 
 SQUARES = slice(4, 12)

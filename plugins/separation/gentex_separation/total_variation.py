@@ -29,6 +29,16 @@ def slope(u: Tensor) -> Tensor:
     return (across.square_() + down.square_()).mean(1).sqrt_()
 
 
+def relative(gap: Tensor, energy: Tensor, f: Tensor, weight: float) -> Tensor:
+    """Gap over energy, of each image f; 0 where the gap is no more than rounding makes it.
+
+    That is, about `weight` times the variation of rounding errors in f; in a constant image there
+    is nothing else.
+    """
+    rounding = 4 * weight * torch.finfo(f.dtype).eps * f.abs().sum((1, 2, 3))
+    return torch.where(gap > rounding, gap / energy, 0)
+
+
 class Field:
     """A vector field p of images (N, C, H, W) with Σ_channels |p|² ≤ 1 in every pixel, from zero.
 

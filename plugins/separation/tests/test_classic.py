@@ -94,9 +94,17 @@ def test_grey_in_three_channels_is_grey_in_one(name):
     assert (three - one).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("method", ["rof", "tv_l1", "tv_g"])
+def test_rounding_errors_do_not_keep_an_iteration_going(method):
+    solve = getattr(importlib.import_module(f"gentex_separation.classic.{method}"), method)
+    for jitter in (0, 1e-7, 1e-6):
+        image = 0.6 + jitter * noise(1, 3, 137, 133)
+        assert solve(image, 0.3).iterations.item() <= 2000
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_constant_images_are_all_structure(name):
-    texture = build(name).separate(torch.full((2, 3, 37, 33), 0.6)).texture
+    texture = build(name).separate(torch.full((2, 3, 137, 133), 0.6)).texture
     assert texture.abs().max() < 1e-5
 
 
@@ -165,14 +173,16 @@ def test_tiles_have_no_seams(name):
     whole = separator.separate(image).structure
     apart = tiled.structure - whole
     assert apart.abs().max() < SEAMS[name]
-    # And no lines where tiles meet: the difference changes smoothly from pixel to pixel.
-    assert apart.diff(dim=-1).abs().mean() < 1e-3
-    assert apart.diff(dim=-2).abs().mean() < 1e-3
+    # And no lines where tiles meet: no more than elsewhere does it change from pixel to pixel.
+    for dim in (-1, -2):
+        across_lines = apart.diff(dim=dim).abs().mean([d for d in range(4) if d != 4 + dim])
+        assert across_lines.max() < 0.01
 
 
 PEAK = """
 import json, resource, sys
 import torch
+import gentex
 torch.set_num_threads(1)
 name, hyperparameters = sys.argv[1], json.loads(sys.argv[2])
 coarse = torch.rand(1, 3, 375, 500, generator=torch.Generator().manual_seed(0))

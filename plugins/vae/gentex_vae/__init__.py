@@ -33,7 +33,7 @@ def gentex_cards() -> Iterable[Card]:
                 title="Neural Discrete Representation Learning",
                 authors=("van den Oord, Aäron", "Vinyals, Oriol", "Kavukcuoglu, Koray"),
                 year=2017,
-                venue="Advances in Neural Information Processing Systems 30 (NIPS)",
+                venue="Advances in Neural Information Processing Systems 30 (NeurIPS)",
                 key="vandenoord2017vqvae",
                 arxiv="1711.00937",
             ),

@@ -1,6 +1,6 @@
 """Convolutional autoencoder, sampled by a mixture fitted to its codes: Ghosh et al. 2020.
 
-«From Variational to Deterministic Autoencoders», with ex-post density estimation (section 4).
+«From Variational to Deterministic Autoencoders», whose ex-post density estimation this is.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gentex_vae.mixture import GaussianMixture
 
 
 class ConvAutoencoder(Generator, Encoder):
-    """The networks of `conv-vae` without its noise and its prior: «AE» in tables 1 and 2.
+    """The networks of `conv-vae` without its noise and its prior, nor any other regularisation.
 
-    Codes are drawn from N(0, I) until `finish` has fitted the mixture.
+    In the paper's comparisons that is «AE», with the mixture of ten Gaussians. Codes are drawn from N(0, I) until `finish` has fitted the mixture.
 
     image: any sides from 5 pixels on.
     latent: dimensions of a code; also those of the features, the codes.

@@ -77,9 +77,9 @@ def near_zero(layer: nn.Module) -> None:
 
 
 def normalised(channels: int) -> nn.GroupNorm:
-    """Group norm: without it, a VAE of 128×128 images diverged within its first 50 steps.
+    """Group norm: without it, a VAE of 128×128 images diverged at a learning rate of 2e-3.
 
     Batch norm does not serve: what it normalises by in evaluation is not what the posterior was
-    trained with, and a KL of 150 nats became one of 14 000.
+    trained with. On 64×64 textures the KL was then 14 000 nats, where others had 150.
     """
     return nn.GroupNorm(math.gcd(8, channels), channels)

@@ -1,7 +1,7 @@
 """A codebook that follows the vectors it quantises by moving averages, and keeps no dead codes.
 
 Van den Oord et al. 2017, appendix A.1; dead codes are put back among the data as in Dhariwal et al.
-2020, «Jukebox», section 3.1.
+2020, «Jukebox».
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-DEAD = 0.05
+DEAD = 0.1
 """A code taken less than this times as often as the average code is dead."""
 
 
@@ -35,7 +35,7 @@ class Codebook(nn.Module):
         """The codes (N, h, w) of the nearest vectors to z (N, D, h, w)."""
         with torch.autocast(z.device.type, enabled=False):  # bfloat16 would confuse neighbours
             flat = z.detach().float().movedim(1, -1)
-            distances = self.vectors.square().sum(1) - 2 * flat @ self.vectors.T
+            distances: Tensor = self.vectors.square().sum(1) - 2 * flat @ self.vectors.T
         return distances.argmin(-1)
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -45,7 +45,8 @@ class Codebook(nn.Module):
     def perplexity(self, codes: Tensor) -> Tensor:
         """How many codes are in use: exp of the entropy of their shares among `codes`."""
         shares = torch.bincount(codes.flatten(), minlength=len(self.counts)) / codes.numel()
-        return torch.special.entr(shares).sum().exp()
+        entropy: Tensor = torch.special.entr(shares).sum()
+        return entropy.exp()
 
     @torch.no_grad()
     def update(self, z: Tensor, codes: Tensor) -> None:
@@ -55,9 +56,10 @@ class Codebook(nn.Module):
         total = torch.zeros_like(self.sums).index_add_(0, taken, flat)
         self.counts.lerp_(count, 1 - self.decay)
         self.sums.lerp_(total, 1 - self.decay)
-        average = self.counts.mean()
-        dead = self.counts < DEAD * average
+        threshold = DEAD * self.counts.mean()
+        dead = self.counts < threshold
         others = flat[torch.randint(len(flat), dead.shape, device=flat.device)]
-        self.counts.copy_(torch.where(dead, average, self.counts))
-        self.sums.copy_(torch.where(dead[:, None], average * others, self.sums))
+        # Twice the threshold: a code that no vector takes in its new place soon gets another.
+        self.counts.copy_(torch.where(dead, 2 * threshold, self.counts))
+        self.sums.copy_(torch.where(dead[:, None], 2 * threshold * others, self.sums))
         self.vectors.copy_(self.sums / self.counts[:, None])

@@ -63,8 +63,7 @@ class ConvVAE(Generator, Encoder):
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """-E_q log p(x | z) + β_t ∑_j max(λ, KL_j), in nats per image.
 
-        The free bits λ bound the mean over the batch, not that of an image: Kingma et al. 2016,
-        equation 15.
+        The free bits λ bound the mean over the batch, not that of an image (Kingma et al. 2016).
         """
         mean, log_variance = self.posterior(batch.images)
         z = reparameterised(mean, log_variance)
@@ -105,7 +104,7 @@ class ConvVAE(Generator, Encoder):
     def log_likelihood(self, images: Tensor, *, k: int = 64, rng: Rng = None) -> Tensor:
         """The importance-weighted bound log 1/k ∑ p(x, z_i) / q(z_i | x) on log p(x), (N,) nats.
 
-        It rises with `k` towards log p(x): Burda et al. 2016, equation 8. State `k` with the value.
+        It rises with `k` towards log p(x): Burda et al. 2016, section 3. State `k` with the value.
         """
         mean, log_variance = self.posterior(images)
         log_weights = []

@@ -80,6 +80,6 @@ class GatedLayer(nn.Module):
 
 
 def gated(features: Tensor) -> Tensor:
-    """tanh of the first half of the channels times σ of the second: equation 2."""
+    """The gate of equation 2: tanh of half of the channels times σ of the other half."""
     a, b = features.chunk(2, dim=1)
     return torch.tanh(a) * torch.sigmoid(b)

@@ -105,7 +105,8 @@ class VQVAE(Generator, Encoder):
 
     def encode(self, images: Tensor) -> Tensor:
         """The mean over the grid of the vectors of the codes, (N, latent)."""
-        return self.codebook(self.codes(images)).mean((2, 3))
+        quantised: Tensor = self.codebook(self.codes(images))
+        return quantised.mean((2, 3))
 
     def codes(self, images: Tensor) -> Tensor:
         """The grid of codes of each image, (N, h, w)."""
@@ -129,9 +130,10 @@ class VQVAE(Generator, Encoder):
 
 def pyramid(image: ImageShape, width: int, halvings: int) -> list[ImageShape]:
     """Shapes from the image down to the grid of codes; those between have half the width."""
-    if min(image.height, image.width) < 2**halvings:
+    smallest = 2**halvings
+    if min(image.height, image.width) < smallest:
         raise HyperparameterError(
-            f"image {image} with {halvings} halvings: sides from {2**halvings} pixels on are allowed"
+            f"image {image} with halvings={halvings}: sides from {smallest} pixels on are allowed"
         )
     shapes = [image]
     for left in reversed(range(halvings)):
@@ -141,7 +143,7 @@ def pyramid(image: ImageShape, width: int, halvings: int) -> list[ImageShape]:
 
 
 def encoder(shapes: list[ImageShape], latent: int) -> nn.Sequential:
-    """Images (N, C, H, W) in [-1, 1] to what is quantised, (N, latent, h, w): section 4.1."""
+    """Images (N, C, H, W) in [-1, 1] to what is quantised, (N, latent, h, w)."""
     width = shapes[-1].channels
     layers: list[nn.Module] = []
     for above, below in pairwise(shapes):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
 from gentex_separation.solution import Progress, Solution, layers, positive, solve_each
-from gentex_separation.total_variation import NORM, Field, halved, slope
+from gentex_separation.total_variation import NORM, Field, halved, relative, slope
 
 CHECK_EVERY = 10  # a look at the gap costs as much as two iterations
 CONVEXITY = 0.3  # of the energy's own 1: with it step sizes fall more slowly, which goes faster
@@ -117,4 +117,4 @@ def _relative_gap(u: Tensor, f: Tensor, p: Field, scratch: Tensor) -> Tensor:
 
     gap = half_square(p.divergence(f, 1, out=scratch).sub_(u)) + p.deficit(u)
     whole = half_square(u - f) + math.sqrt(f.shape[1]) * slope(u).sum((1, 2))
-    return torch.where(whole > 0, gap / whole, 0)
+    return relative(gap, whole, f, 1)

@@ -22,10 +22,10 @@ from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
 from gentex_separation.solution import Progress, Solution, layers, positive, solve_each
-from gentex_separation.total_variation import Field, halved, slope
+from gentex_separation.total_variation import Field, halved, relative, slope
 
 CHECK_EVERY = 10
-LEAST_ENERGY = 0.01
+LEAST_ENERGY = 0.1
 BALANCE = 10.0  # primal over dual step size: u moves further than g, which is the residual
 COARSE_ITERATIONS = 200
 SMALLEST = 64  # images below this side start from nothing
@@ -38,8 +38,8 @@ class TVG(Separator):
         a and wavelength w pixels has a G-norm of about a w / 2π.
     residual: λ, bound on the G-norm of what is neither smooth nor oscillation; it goes to the
         texture. The smaller, the nearer to Meyer's problem and the slower.
-    tolerance: primal–dual gap at which to stop, relative to the energy, or to a hundredth of what it
-        is for the image itself where it is less.
+    tolerance: primal–dual gap at which to stop, relative to the energy, or to a tenth of the
+        energy of the image itself where that is more.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ def tv_g(
 
     Norms and variation are means over the channels. Stops where (energy − dual energy) / energy ≤
     `tolerance`, which is the residual of the solution, or after `iterations`. An image that is all
-    oscillation has no energy left; it is then compared to a hundredth of λ TV(f).
+    oscillation has no energy left; it is then compared to a tenth of λ TV(f).
     """
     # Sums over C channels here: λ and μ are √C times those of means.
     root = math.sqrt(images.shape[1])
@@ -117,8 +117,7 @@ def _primal_dual(
         if progress and (iteration % CHECK_EVERY == 0 or iteration == iterations):
             gap = _gap(u, r, p, xi, mu, lam, p.divergence(zero, lam, out=scratch))
             energy = lam * _variation(u) + r.square().sum((1, 2, 3)) / 2
-            relative = torch.where(gap > 0, gap / torch.maximum(energy, least), 0)
-            if progress.converged(u, relative, iteration):
+            if progress.converged(u, relative(gap, energy.maximum(least), f, lam + mu), iteration):
                 break
     return u, p, xi
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
 from gentex_separation.solution import Progress, Solution, layers, positive, solve_each
-from gentex_separation.total_variation import NORM, Field, slope
+from gentex_separation.total_variation import NORM, Field, relative, slope
 
 CHECK_EVERY = 10
 TAU = 0.015  # u moves by less than p: steps of u are shorter than 1 / ‖∇‖, those of p longer
@@ -48,14 +48,17 @@ def tv_l1(
 
     Stops where (energy(u) − dual energy(p)) / energy(u) ≤ `tolerance`, which is the residual of the
     solution, or after `iterations`. The dual energy is that of the problem with u between the
-    smallest and the greatest value of each image, which has the same solutions.
+    least and the greatest value of each image, which has the same solutions.
     """
     # In sums over C channels, λ is √C λ; p stays in the unit ball.
     scale = strength * math.sqrt(images.shape[1])
 
-    def solve(f: Tensor) -> Solution:
-        progress = Progress(f, tolerance)
-        low, high = f.amin((1, 2, 3), keepdim=True), f.amax((1, 2, 3), keepdim=True)
+    def solve(image: Tensor) -> Solution:
+        progress = Progress(image, tolerance)
+        # Stretched to [0, 1]: what is solved, and how fast, does not depend on the contrast.
+        low, high = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
+        contrast = torch.where(high > low, high - low, 1)
+        f = (image - low) / contrast
         u, p = f.clone(), Field(f)
         new, scratch = torch.empty_like(f), torch.empty_like(f)
         for iteration in range(1, iterations + 1):
@@ -66,11 +69,11 @@ def tv_l1(
             p.ascend(u, 1 / (NORM * TAU * scale), scratch)
             u, new = new, u
             if iteration % CHECK_EVERY == 0 or iteration == iterations:
-                inside = torch.clamp(u, low, high)  # no worse in either term
-                gap = _relative_gap(inside, f, p, scale, low, high)
-                if progress.converged(inside, gap, iteration):
+                inside = u.clamp(0, 1)  # no worse in either term
+                if progress.converged(inside, _relative_gap(inside, f, p, scale), iteration):
                     break
-        return progress.solution(torch.clamp(u, low, high))
+        found = progress.solution(u.clamp(0, 1))
+        return found._replace(structure=found.structure.mul_(contrast).add_(low))
 
     return solve_each(solve, images)
 
@@ -80,17 +83,15 @@ def energy(u: Tensor, f: Tensor, strength: float) -> Tensor:
     return (u - f).abs().mean(1).sum((1, 2)) + strength * slope(u).sum((1, 2))
 
 
-def _relative_gap(
-    u: Tensor, f: Tensor, p: Field, scale: float, low: Tensor, high: Tensor
-) -> Tensor:
-    """The gap over energy(u), for low ≤ u ≤ high.
+def _relative_gap(u: Tensor, f: Tensor, p: Field, scale: float) -> Tensor:
+    """The gap over energy(u), for u and f between 0 and 1.
 
-    The dual energy is Σ min_x |x − f| − x w with w = λ div p, and the minimum is at f, low or high.
+    The dual energy is Σ min_x |x − f| − x w with w = λ div p, and the minimum is at f, 0 or 1.
     """
     w = p.divergence(torch.zeros_like(f), scale, out=torch.empty_like(f))
-    least = torch.minimum((high - f) * (1 - w), (f - low) * (1 + w)).clamp_(max=0)
+    least = torch.minimum((1 - f) * (1 - w), f * (1 + w)).clamp_(max=0)
     fidelity = (u - f).abs_()
     # Of each pixel: |u − f| − (u − f) w − least, never negative
     gap = (fidelity - (u - f).mul_(w) - least).sum((1, 2, 3)) + scale * p.deficit(u)
     whole = fidelity.sum((1, 2, 3)) + scale * math.sqrt(f.shape[1]) * slope(u).sum((1, 2))
-    return torch.where(whole > 0, gap / whole, 0)
+    return relative(gap, whole, f, scale)
