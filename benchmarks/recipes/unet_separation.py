@@ -4,8 +4,7 @@
 
 trains on composites over all three levels at once, with textures from two folders of photographs
 below the data root besides the package's own, and writes RUN/unet.safetensors: three channels, half
-precision. It goes on from its last checkpoint when it is called again. One thread of a CPU that
-knows bfloat16 takes about ten minutes of its time.
+precision. It goes on from its last checkpoint when it is called again.
 """
 
 from __future__ import annotations
