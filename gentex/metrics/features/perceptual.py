@@ -71,7 +71,7 @@ def lpips(
     weights: str | Path | None = None,
     device: torch.device | str = "cpu",
 ) -> FeatureSpace:
-    """LPIPS from a folder, `lpips:FOLDER`, of weights of torchvision's SqueezeNet 1.1 and the heads."""
+    """LPIPS from a folder, `lpips:FOLDER`, with weights of torchvision's SqueezeNet and heads."""
     backbone = files.find("lpips", argument or weights, BACKBONE)
     heads = files.find("lpips", argument or weights, HEADS)
     encoder = LPIPS(image)

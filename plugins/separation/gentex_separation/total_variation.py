@@ -64,10 +64,14 @@ class Field:
         self.down[..., -1, :] = 0
 
     def ascend(self, u: Tensor, step: float, scratch: Tensor) -> None:
-        """The projection of p + `step` ∇u onto the ball; `scratch` is like u, and overwritten."""
+        """p + `step` ∇u, projected; `scratch` is like u, and overwritten."""
         inner_across, inner_down = self.across[..., :-1], self.down[..., :-1, :]
         inner_across.add_(u[..., 1:], alpha=step).sub_(u[..., :-1], alpha=step)
         inner_down.add_(u[..., 1:, :], alpha=step).sub_(u[..., :-1, :], alpha=step)
+        self.project(scratch)
+
+    def project(self, scratch: Tensor) -> None:
+        """Onto the ball, pixel by pixel; `scratch` is like an image, and overwritten."""
         squares = torch.mul(self.across, self.across, out=scratch).addcmul_(self.down, self.down)
         if squares.shape[1] > 1:
             squares = torch.sum(squares, 1, keepdim=True, out=self._shrink)

@@ -20,7 +20,8 @@ from gentex_vae.mixture import GaussianMixture
 class ConvAutoencoder(Generator, Encoder):
     """The networks of `conv-vae` without its noise and its prior, nor any other regularisation.
 
-    In the paper's comparisons that is «AE», with the mixture of ten Gaussians. Codes are drawn from N(0, I) until `finish` has fitted the mixture.
+    In the paper's comparisons that is «AE», with the mixture of ten Gaussians. Until `finish` has
+    fitted the mixture, codes are drawn from N(0, I).
 
     image: any sides from 5 pixels on.
     latent: dimensions of a code; also those of the features, the codes.

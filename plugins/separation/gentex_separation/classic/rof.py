@@ -3,23 +3,30 @@
     min_u  ½ ‖u − f‖²  +  λ TV(u)
 
 with means over the channels in both terms. Solved by the accelerated primal–dual algorithm of
-Chambolle and Pock (Journal of Mathematical Imaging and Vision 40, 2011, algorithm 2).
+Chambolle and Pock (Journal of Mathematical Imaging and Vision 40, 2011, algorithm 2), or by the
+alternating direction method of multipliers (split Bregman: Goldstein and Osher, SIAM Journal on
+Imaging Sciences 2, 2009) with exact solves by a cosine transform.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
+from gentex_separation.operators import dct2, divergence, gradient, idct2, laplacian_eigenvalues
 from gentex_separation.solution import Progress, Solution, layers, positive, solve_each
 from gentex_separation.total_variation import NORM, Field, halved, relative, slope
+
+Solver = Literal["primal-dual", "admm"]
 
 CHECK_EVERY = 10  # a look at the gap costs as much as two iterations
 CONVEXITY = 0.3  # of the energy's own 1: with it step sizes fall more slowly, which goes faster
 COARSE_ITERATIONS = 50
+STIFFEST = 50.0
 SMALLEST = 128  # images below this side start from nothing
 
 
@@ -28,22 +35,34 @@ class ROF(Separator):
 
     strength: λ, in grey levels of [0, 1]: a disc of radius r pixels loses 2λ/r of its contrast.
     tolerance: primal–dual gap at which to stop, relative to the energy.
+    solver: "admm" takes fewer, longer iterations than "primal-dual", for GPUs and great strengths.
     """
 
     def __init__(
-        self, image: ImageShape, *, strength: float = 0.2, tolerance: float = 1e-3
+        self,
+        image: ImageShape,
+        *,
+        strength: float = 0.2,
+        tolerance: float = 1e-3,
+        solver: Solver = "primal-dual",
     ) -> None:
         super().__init__()
         self.strength = positive("strength", strength)
         self.tolerance = positive("tolerance", tolerance)
+        self.solver = solver
 
     def separate(self, images: Tensor) -> Layers:
         """Layers of images (N, C, H, W)."""
-        return layers(images, rof(images, self.strength, self.tolerance).structure)
+        return layers(images, rof(images, self.strength, self.tolerance, self.solver).structure)
 
 
 def rof(
-    images: Tensor, strength: float, tolerance: float = 1e-3, *, iterations: int = 10_000
+    images: Tensor,
+    strength: float,
+    tolerance: float = 1e-3,
+    solver: Solver = "primal-dual",
+    *,
+    iterations: int = 10_000,
 ) -> Solution:
     """Minimises ½‖u − f‖² + `strength` · TV(u) for every image f of (N, C, H, W).
 
@@ -55,7 +74,10 @@ def rof(
 
     def solve(image: Tensor) -> Solution:
         progress = Progress(image, tolerance)
-        u, _ = _primal_dual(image / scale, iterations, progress)
+        if solver == "admm":
+            u = _admm(image / scale, iterations, progress)
+        else:
+            u, _ = _primal_dual(image / scale, iterations, progress)
         found = progress.solution(u)
         return found._replace(structure=found.structure.mul_(scale))
 
@@ -104,6 +126,30 @@ def _start(f: Tensor) -> Field:
         _, coarse = _primal_dual(halved(f).mul_(2), COARSE_ITERATIONS)
         p.start_from(coarse)
     return p
+
+
+def _admm(f: Tensor, iterations: int, progress: Progress) -> Tensor:
+    """The minimiser u of ½‖u − f‖² + √C TV(u), split into u and its gradient d.
+
+    Over-relaxed by 1.8. The penalty ρ ‖∇u − d‖² / 2 grows while p, ρ times the scaled multiplier,
+    stays: at first large regions settle, at last edges do.
+    """
+    eigenvalues, rho = laplacian_eigenvalues(f), 2.0
+    p, scratch, d = Field(f), torch.empty_like(f), gradient(f)
+    for iteration in range(1, iterations + 1):
+        tension = divergence(d[0] * rho - p.across, d[1] * rho - p.down)
+        u = idct2(dct2(f - tension).div_(1 + rho * eigenvalues))
+        relaxed = [1.8 * g - 0.8 * old for g, old in zip(gradient(u), d, strict=True)]
+        aims = [p.across + rho * relaxed[0], p.down + rho * relaxed[1]]
+        p.across.copy_(aims[0])
+        p.down.copy_(aims[1])
+        p.project(scratch)
+        d = (aims[0] - p.across) / rho, (aims[1] - p.down) / rho
+        rho = min(1.05 * rho, STIFFEST)
+        if iteration % CHECK_EVERY == 0 or iteration == iterations:
+            if progress.converged(u, _relative_gap(u, f, p, scratch), iteration):
+                break
+    return u
 
 
 def _relative_gap(u: Tensor, f: Tensor, p: Field, scratch: Tensor) -> Tensor:
