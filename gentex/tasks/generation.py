@@ -74,6 +74,7 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
     scores = distribution_scores(real, fake, other, space)
     scores |= _likelihood(model, test_set, count)
     scores |= {"sample-throughput": Score(count / max(sampling, 1e-9), "higher", "images/s")}
+    scores |= _evaluations(model)
     scores |= cost_scores(history, device)
     return Outcome(
         scores=scores,
@@ -170,6 +171,14 @@ def _likelihood(model: Generator, test_set: Dataset, count: int) -> dict[str, Sc
         return {}  # with these hyperparameters it has none
     model.train(training)
     return {"bits-per-dim": Score(float(bits.double().mean()), "lower", "bit")}
+
+
+def _evaluations(model: Generator) -> dict[str, Score]:
+    """Network evaluations per image, for models that count them (`spent`): shown, never ranks."""
+    spent = getattr(model, "spent", None)
+    if spent is None:
+        return {}
+    return {"evaluations": Score(float(spent.double().mean()), "", "per image")}
 
 
 def _some(dataset: Dataset, count: int) -> Tensor:

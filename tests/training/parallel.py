@@ -50,17 +50,19 @@ class Plain(Trainable):
 
 
 class Noisy(Plain):
-    """With batch norm, and noise that is each process's own; it stops when told to."""
+    """With batch norm, noise that is each process's own, and a buffer that training depends on."""
 
     def __init__(self, stop=0):
         super().__init__()
         self.norm, self.stop = nn.BatchNorm2d(1), stop
+        self.register_buffer("level", torch.zeros(()))
 
     def training_step(self, batch):
         if self.stop and len(self.logged) == self.stop:
             raise InterruptedError
         noise = torch.rand(())
-        images = self.norm(batch.images) * noise
+        self.level.lerp_(batch.images.mean(), 0.1)
+        images = self.norm(batch.images) * noise + self.level
         yield from super().training_step(gentex.Batch(images))
         self.logged[-1] = noise.item()
 

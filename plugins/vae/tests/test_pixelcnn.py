@@ -5,7 +5,12 @@ from gentex_vae.pixelcnn import PixelCNN
 
 @pytest.fixture
 def prior() -> PixelCNN:
-    return PixelCNN(7, width=8, layers=4).eval()
+    """Untrained, with weights large enough for every code to matter."""
+    prior = PixelCNN(7, width=8, layers=4).eval()
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.mul_(2)
+    return prior
 
 
 def test_a_code_depends_on_all_before_it_and_on_nothing_else(prior):
@@ -39,7 +44,7 @@ def test_probabilities_of_all_grids_add_up_to_one():
 
 def test_samples_are_the_inverse_distribution_function_of_their_noise(prior):
     """By whole grids and a search, where `sample` passes over the rows that matter only."""
-    noise = torch.randn(3, 9, 4)
+    noise = torch.randn(30, 9, 4)
     codes = prior.sample(noise)
     with torch.no_grad():
         cdf = prior(codes).double().softmax(1).cumsum(1)

@@ -28,7 +28,8 @@ def test_codes_are_those_of_the_nearest_vectors():
 
 def test_bfloat16_autocast_takes_the_same_codes():
     book = Codebook(64, 8, decay=0.9)
-    z = torch.randn(1, 8, 16, 16)
+    book.vectors.add_(10)
+    z = 10 + torch.randn(1, 8, 16, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         codes = book.nearest(z)
     assert torch.equal(codes, book.nearest(z))
@@ -36,7 +37,7 @@ def test_bfloat16_autocast_takes_the_same_codes():
 
 def test_the_codebook_follows_the_means_of_the_data():
     """The moving averages of appendix A.1, by hand, where every code is alive."""
-    book = Codebook(2, 1, decay=0.5)
+    book = Codebook(2, 1, decay=0.75)
     book.vectors.copy_(torch.tensor([[0.0], [10.0]]))
     z = torch.tensor([1.0, 3.0, 9.0]).view(1, 1, 1, 3)
     codes = book.nearest(z)
@@ -45,8 +46,9 @@ def test_the_codebook_follows_the_means_of_the_data():
     assert book.vectors.flatten().tolist() == [2.0, 9.0]
     later = torch.tensor([4.0, 10.0, 12.0]).view(1, 1, 1, 3)
     book.update(later, book.nearest(later))
-    # sums: 4 / 2 → 2 → (2 + 4) / 2 = 3; counts 2 / 2 → 1 → (1 + 1) / 2 = 1; and so on.
-    torch.testing.assert_close(book.vectors.flatten(), torch.tensor([3.0, 26.5 / 2.5]))
+    # The first: sums 4/4, then 3/4 · 1 + 1/4 · 4; counts 2/4, then 3/4 · 1/2 + 1/4 · 1. And so on.
+    expected = torch.tensor([1.75 / 0.625, (0.75 * 2.25 + 5.5) / (0.75 * 0.25 + 0.5)])
+    torch.testing.assert_close(book.vectors.flatten(), expected)
 
 
 def test_dead_codes_come_back_among_the_data():
