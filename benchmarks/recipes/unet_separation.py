@@ -9,6 +9,7 @@ precision. It goes on from its last checkpoint when it is called again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -39,7 +40,7 @@ class SomeGrey(Dataset):
     def __len__(self) -> int:
         return len(self.colour)
 
-    def batch(self, indices: Tensor | list[int]) -> Batch:
+    def batch(self, indices: Sequence[int] | Tensor) -> Batch:
         """The items at `indices`."""
         batch = self.colour.batch(indices)
         assert batch.layers is not None

@@ -11,17 +11,19 @@ Imaging Sciences 2, 2009) with exact solves by a cosine transform.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
+from gentex.errors import HyperparameterError, closest
 from gentex_separation.operators import dct2, divergence, gradient, idct2, laplacian_eigenvalues
 from gentex_separation.solution import Progress, Solution, layers, positive, solve_each
 from gentex_separation.total_variation import NORM, Field, halved, relative, slope
 
 Solver = Literal["primal-dual", "admm"]
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
 
 CHECK_EVERY = 10  # a look at the gap costs as much as two iterations
 CONVEXITY = 0.3  # of the energy's own 1: with it step sizes fall more slowly, which goes faster
@@ -35,7 +37,7 @@ class ROF(Separator):
 
     strength: λ, in grey levels of [0, 1]: a disc of radius r pixels loses 2λ/r of its contrast.
     tolerance: primal–dual gap at which to stop, relative to the energy.
-    solver: "admm" takes fewer, longer iterations than "primal-dual", for GPUs and great strengths.
+    solver: "admm" takes fewer iterations than "primal-dual", and longer ones; on a CPU it is slower.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class ROF(Separator):
         super().__init__()
         self.strength = positive("strength", strength)
         self.tolerance = positive("tolerance", tolerance)
+        if solver not in SOLVERS:
+            raise HyperparameterError(f"solver={solver!r}{closest(solver, SOLVERS)}")
         self.solver = solver
 
     def separate(self, images: Tensor) -> Layers:
@@ -146,9 +150,9 @@ def _admm(f: Tensor, iterations: int, progress: Progress) -> Tensor:
         p.project(scratch)
         d = (aims[0] - p.across) / rho, (aims[1] - p.down) / rho
         rho = min(1.05 * rho, STIFFEST)
-        if iteration % CHECK_EVERY == 0 or iteration == iterations:
-            if progress.converged(u, _relative_gap(u, f, p, scratch), iteration):
-                break
+        due = iteration % CHECK_EVERY == 0 or iteration == iterations
+        if due and progress.converged(u, _relative_gap(u, f, p, scratch), iteration):
+            break
     return u
 
 
