@@ -37,7 +37,7 @@ class ROF(Separator):
 
     strength: λ, in grey levels of [0, 1]: a disc of radius r pixels loses 2λ/r of its contrast.
     tolerance: primal–dual gap at which to stop, relative to the energy.
-    solver: "admm" takes fewer iterations than "primal-dual", and longer ones; on a CPU it is slower.
+    solver: "admm" takes fewer iterations than "primal-dual", and longer ones: slower on a CPU.
     """
 
     def __init__(
