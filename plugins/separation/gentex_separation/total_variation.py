@@ -64,7 +64,7 @@ class Field:
         self.down[..., -1, :] = 0
 
     def ascend(self, u: Tensor, step: float, scratch: Tensor) -> None:
-        """To p + `step` ∇u, projected; `scratch` is like u, and overwritten."""
+        """P + `step` ∇u, projected; `scratch` is like u, and overwritten."""
         inner_across, inner_down = self.across[..., :-1], self.down[..., :-1, :]
         inner_across.add_(u[..., 1:], alpha=step).sub_(u[..., :-1], alpha=step)
         inner_down.add_(u[..., 1:, :], alpha=step).sub_(u[..., :-1, :], alpha=step)

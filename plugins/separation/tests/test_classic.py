@@ -143,7 +143,6 @@ def test_nothing_trains(name):
     [
         ("rof", {"strength": 0.0}, "strength=0.0: allowed are finite numbers above 0"),
         ("rof", {"tolerance": float("nan")}, "tolerance=nan"),
-        ("rof", {"solver": "amdm"}, "did you mean 'admm'"),
         ("gaussian", {"strength": float("inf")}, "strength=inf"),
         ("median", {"strength": 1.5}, "strength=1.5: allowed are whole numbers"),
         ("rtv", {"rounds": 0}, "rounds=0"),
