@@ -79,12 +79,16 @@ def leaderboard(made: Iterable[Table]) -> None:
             floors = [shown(table.floor[c.name]) if c.name in table.floor else "" for c in columns]
             lines.append(["[dim]floor: real against real[/dim]", *floors])
         cells = [["architecture", *heads], *lines]
-        if len(columns) > len(lines):
+        turned = len(columns) > len(lines)
+        if turned:
             cells = [list(line) for line in zip(*cells, strict=True)]
             cells[0][0] = "metric"
         shape = RichTable(title=escape(table.title), caption=note, title_justify="left")
         for number, head in enumerate(cells[0]):
-            shape.add_column(head, justify="left" if number == 0 else "right")
+            if number == 0:
+                shape.add_column(head, overflow="fold", no_wrap=turned)
+            else:
+                shape.add_column(head, overflow="fold", justify="right")
         for line in cells[1:]:
             shape.add_row(*line)
         console.print()

@@ -131,19 +131,23 @@ def _table(records: Sequence[Record]) -> Table:
         for name, score in record["scores"].items():
             columns.setdefault(name, Column(name, score["direction"], score["unit"]))
         grouped.setdefault(_row_key(record), []).append(record)
-    rows = [_row(group, columns) for group in grouped.values()]
+    trainings = {json.dumps(record["cell"]["training"], sort_keys=True) for record in records}
+    rows = [_row(group, columns, training=len(trainings) > 1) for group in grouped.values()]
     first = next((column for column in columns.values() if column.direction), None)
     if first is not None:
         rows.sort(key=lambda row: _rank(row.values.get(first.name), first.direction))
     cell = _cell(records[0])
-    protocol = records[0].get("protocol", {})
+    protocol = dict(records[0].get("protocol", {}))
+    if len(trainings) == 1:
+        protocol |= cell.training
     budget = str(Budget(**cell.budget))
     task = cell.task.partition(":")[2]
     return Table(task, cell.dataset_label, budget, protocol, list(columns.values()), rows)
 
 
-def _row(records: Sequence[Record], columns: dict[str, Column]) -> Row:
-    row = Row(_row_label(records[0]), records=sorted(records, key=lambda r: r["cell"]["seed"]))
+def _row(records: Sequence[Record], columns: dict[str, Column], *, training: bool) -> Row:
+    label = _row_label(records[0], training=training)
+    row = Row(label, records=sorted(records, key=lambda r: r["cell"]["seed"]))
     for name in columns:
         by_seed = {
             record["cell"]["seed"]: record["scores"][name]["value"]
@@ -182,13 +186,15 @@ def shown(value: float) -> str:
 
 def _add_failure(made: list[Table], record: Record) -> None:
     """Show a failed cell in the row, and the table, in which it would stand."""
-    label, cell = _row_label(record), _cell(record)
+    cell = _cell(record)
     fitting = [t for t in made if any(_comparison(r) == _comparison(record) for r in _records(t))]
     if not fitting:
         task, budget = cell.task.partition(":")[2], str(Budget(**cell.budget))
         fitting = [Table(task, cell.dataset_label, budget, {}, [], [])]
         made += fitting
     table = fitting[0]
+    differs = any(table.protocol.get(name) != value for name, value in cell.training.items())
+    label = _row_label(record, training=differs)
     row = next((row for row in table.rows if row.label == label), None)
     if row is None:
         row = Row(label)
@@ -212,10 +218,10 @@ def _row_key(record: Record) -> str:
     return json.dumps([cell[name] for name in names], sort_keys=True)
 
 
-def _row_label(record: Record) -> str:
-    label = _cell(record).architecture_label
-    training = record["cell"]["training"]
-    return label + (f" {json.dumps(training)}" if training else "")
+def _row_label(record: Record, *, training: bool) -> str:
+    cell = _cell(record)
+    values = ", ".join(f"{name}={value}" for name, value in cell.training.items())
+    return cell.architecture_label + (f" ({values})" if training and values else "")
 
 
 def _cell(record: Record) -> Cell:

@@ -87,6 +87,19 @@ def test_variants_and_changed_code_are_rows_of_their_own(make_record: Make) -> N
     assert len(table.rows) == 4
 
 
+def test_training_stands_in_a_label_only_where_rows_differ_in_it(make_record: Make) -> None:
+    same = {"batch_size": 8}
+    (table,) = tables(
+        [make_record(training=same), make_record(seed=1, status="failed", training=same)]
+    )
+    (row,) = table.rows
+    assert "batch_size" not in row.label
+    assert table.protocol["batch_size"] == 8
+    (table,) = tables([make_record(), make_record(training=same)])
+    assert sum(row.label.endswith("(batch_size=8)") for row in table.rows) == 1
+    assert "batch_size" not in table.protocol
+
+
 def test_failures_are_shown_with_their_row(make_record: Make) -> None:
     (table,) = tables([make_record(), make_record(seed=1, status="failed")])
     assert [len(row.failures) for row in table.rows] == [1]

@@ -13,6 +13,8 @@ from gentex.bench.store import Record, Store, timestamp
 from gentex.bench.table import Row, Table, shown
 
 IMAGE_TYPES = {".png": "image/png", ".webp": "image/webp", ".gif": "image/gif"}
+MARKED = 12
+"""Curves of fewer points show each of them."""
 CURVE_COLOURS = ("#3b6fb6", "#c8553d", "#4d8b57", "#8a63a8", "#b58900", "#5b8e9f")
 
 
@@ -99,7 +101,9 @@ def _curves(record: Record) -> str:
         axes = figure.subplots()
         for (name, points), colour in zip(curves.items(), CURVE_COLOURS * 9, strict=False):
             steps, values = zip(*points, strict=True)
-            axes.plot(steps, values, label=name, linewidth=1.2, color=colour)
+            # Without a marker a run too short for a line would show nothing.
+            marker = "." if len(points) < MARKED else ""
+            axes.plot(steps, values, marker, ls="-", label=name, linewidth=1.2, color=colour)
         axes.set_xlabel("step")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=7)
