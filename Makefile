@@ -21,7 +21,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy -p gentex $(foreach package,$(wildcard plugins/*/gentex_*),-p $(notdir $(package)))
-	MYPYPATH=benchmarks/studies $(BIN)/mypy benchmarks/speed benchmarks/recipes
+	MYPYPATH=benchmarks/studies $(BIN)/mypy benchmarks/speed benchmarks/recipes benchmarks/studies
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.installed-docs

@@ -187,6 +187,6 @@ def _idx(path: Path) -> Tensor:
 
 def _tiles(path: Path) -> Tensor:
     """The 32×32 images of a mosaic, row by row."""
-    tiles = torch.from_numpy(np.array(Image.open(path).convert("RGB")))
-    tiles = tiles.unflatten(0, (-1, 32)).unflatten(2, (-1, 32)).permute(0, 2, 4, 1, 3)
+    sheet = torch.from_numpy(np.array(Image.open(path).convert("RGB")))
+    tiles: Tensor = sheet.unflatten(0, (-1, 32)).unflatten(2, (-1, 32)).permute(0, 2, 4, 1, 3)
     return tiles.flatten(0, 1).contiguous()

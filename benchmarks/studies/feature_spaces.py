@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -122,11 +123,10 @@ def in_space(space: FeatureSpace, real: Tensor) -> Measure:
         features = space.features(images)
         near = mean_over_encoders(precision_recall_density_coverage, reference, features)
         assert isinstance(near, dict)
-        return {
-            "FD": mean_over_encoders(frechet_distance, gaussians, features),
-            "KID": mean_over_encoders(kernel_distance, reference, features),
-            **{name: -value for name, value in near.items()},
-        }
+        distances = zip(gaussians, reference, features, strict=True)
+        pairs = [(frechet_distance(g, x), kernel_distance(r, x)) for g, r, x in distances]
+        fd, kid = (sum(values) / len(values) for values in zip(*pairs, strict=True))
+        return {"FD": fd, "KID": kid, **{name: -value for name, value in near.items()}}
 
     return measure
 
@@ -142,7 +142,8 @@ def of_patches(real: Tensor) -> Measure:
                 (x - x.mean(dim=(0, 2), keepdim=True)) / x.std(dim=(0, 2), keepdim=True)
                 for x in pair
             ]
-            own.append(sliced_distance(*(x.flatten(1) for x in whitened), 64, rng))
+            x, y = (x.flatten(1) for x in whitened)
+            own.append(sliced_distance(x, y, 64, rng))
         return {"SWD": sliced_wasserstein(real, images), "SWD, by own": sum(own) / len(own)}
 
     return measure
@@ -232,7 +233,13 @@ def main() -> None:
                 print(f"{name:14s} {key:28s} {metric:18s} rank {judged['rank']:5.2f} ", end="")
                 print(f"seen {judged['seen']:4.0%}", flush=True)
             record["cpu_seconds"] = time.process_time() - began
-            options.out.write_text(json.dumps(record, indent=1) + "\n")
+            text = json.dumps(record, indent=1)
+            # Rows of numbers in a line each, so that the file can be read.
+            options.out.write_text(re.sub(r"\[[^][{}]*\]", _in_a_line, text) + "\n")
+
+
+def _in_a_line(row: re.Match[str]) -> str:
+    return json.dumps([float(f"{value:.5g}") for value in json.loads(row[0])])
 
 
 def environment() -> dict[str, str]:
