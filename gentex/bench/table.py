@@ -1,7 +1,8 @@
 """Leaderboards: records become rows, with an interval beside every number.
 
-Rows are compared only where task, dataset, budget, options and protocol are the same. An interval
-is Student's t over training seeds (95 %); with one seed there is none, and nothing is called best.
+Rows are compared only where task, dataset, budget, options and protocol are the same; what was not
+trained has no budget, and stands beside rows of any. An interval is Student's t over training seeds
+(95 %); with one seed there is none, and nothing is called best.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from typing import Any
 from gentex.bench.plan import Cell
 from gentex.bench.store import Record
 from gentex.bench.suite import Budget
+
+UNTRAINED = "untrained"
+"""The budget of what was not trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +98,45 @@ class Table:
 
 def tables(records: Iterable[Record]) -> list[Table]:
     """Records as comparisons, the rows of each ordered by its first metric, best first."""
-    groups: dict[str, list[Record]] = {}
+    groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault(_comparison(record), []).append(record)
-    failed = [r for group in groups.values() for r in group if r["status"] != "ok"]
-    ok = {
-        key: kept
-        for key, group in groups.items()
-        if (kept := [r for r in group if r["status"] == "ok"])
-    }
-    made = [_table(group) for group in _by_protocol(ok.values())]
-    for record in failed:
-        _add_failure(made, record)
+        groups.setdefault((_comparison(record), _budget(record)), []).append(record)
+    # What nothing was spent on stands beside rows of every budget.
+    for (comparison, budget), group in [*groups.items()]:
+        spent = [key for key in groups if key[0] == comparison and key[1] != UNTRAINED]
+        if budget == UNTRAINED and spent:
+            del groups[comparison, budget]
+            for key in spent:
+                groups[key] += group
+    ok = ([r for r in group if r["status"] == "ok"] for group in groups.values())
+    made = [_table(group) for group in _by_protocol(filter(None, ok))]
+    for group in groups.values():
+        for record in group:
+            if record["status"] != "ok":
+                _add_failure(made, record)
     return made
 
 
 def _by_protocol(groups: Iterable[Sequence[Record]]) -> list[list[Record]]:
-    split: dict[str, list[Record]] = {}
-    for group in groups:
+    split: dict[tuple[int, str], list[Record]] = {}
+    for number, group in enumerate(groups):
         for record in group:
-            key = _comparison(record) + json.dumps(record.get("protocol", {}), sort_keys=True)
+            key = number, json.dumps(record.get("protocol", {}), sort_keys=True)
             split.setdefault(key, []).append(record)
     return list(split.values())
 
 
 def _comparison(record: Record) -> str:
+    """What rows of one table have in common beside the budget and what was recorded."""
     cell = record["cell"]
-    names = ("task", "dataset", "dataset_options", "data", "budget", "options")
+    names = ("task", "dataset", "dataset_options", "data", "options")
     return json.dumps([cell[name] for name in names], sort_keys=True)
+
+
+def _budget(record: Record) -> str:
+    if record.get("cost", {}).get("steps") == 0:
+        return UNTRAINED
+    return str(Budget(**record["cell"]["budget"]))
 
 
 def _table(records: Sequence[Record]) -> Table:
@@ -131,17 +146,17 @@ def _table(records: Sequence[Record]) -> Table:
         for name, score in record["scores"].items():
             columns.setdefault(name, Column(name, score["direction"], score["unit"]))
         grouped.setdefault(_row_key(record), []).append(record)
-    trainings = {json.dumps(record["cell"]["training"], sort_keys=True) for record in records}
+    trained = [record for record in records if _budget(record) != UNTRAINED] or records
+    trainings = {json.dumps(record["cell"]["training"], sort_keys=True) for record in trained}
     rows = [_row(group, columns, training=len(trainings) > 1) for group in grouped.values()]
     first = next((column for column in columns.values() if column.direction), None)
     if first is not None:
         rows.sort(key=lambda row: _rank(row.values.get(first.name), first.direction))
-    cell = _cell(records[0])
+    cell = _cell(trained[0])
     protocol = dict(records[0].get("protocol", {}))
     if len(trainings) == 1:
         protocol |= cell.training
-    budget = str(Budget(**cell.budget))
-    task = cell.task.partition(":")[2]
+    task, budget = cell.task.partition(":")[2], _budget(trained[0])
     return Table(task, cell.dataset_label, budget, protocol, list(columns.values()), rows)
 
 
@@ -187,9 +202,15 @@ def shown(value: float) -> str:
 def _add_failure(made: list[Table], record: Record) -> None:
     """Show a failed cell in the row, and the table, in which it would stand."""
     cell = _cell(record)
-    fitting = [t for t in made if any(_comparison(r) == _comparison(record) for r in _records(t))]
+    budget = _budget(record)
+    fitting = [
+        table
+        for table in made
+        if table.budget in (budget, UNTRAINED)
+        and any(_comparison(other) == _comparison(record) for other in _records(table))
+    ]
     if not fitting:
-        task, budget = cell.task.partition(":")[2], str(Budget(**cell.budget))
+        task = cell.task.partition(":")[2]
         fitting = [Table(task, cell.dataset_label, budget, {}, [], [])]
         made += fitting
     table = fitting[0]
@@ -215,12 +236,14 @@ def _rank(value: Value | None, direction: str) -> float:
 def _row_key(record: Record) -> str:
     cell = record["cell"]
     names = ("architecture", "hyperparameters", "training", "device", "code")
-    return json.dumps([cell[name] for name in names], sort_keys=True)
+    return json.dumps([*(cell[name] for name in names), _budget(record)], sort_keys=True)
 
 
 def _row_label(record: Record, *, training: bool) -> str:
     cell = _cell(record)
     values = ", ".join(f"{name}={value}" for name, value in cell.training.items())
+    if _budget(record) == UNTRAINED:
+        return cell.architecture_label + (" (as it comes)" if record["cost"]["parameters"] else "")
     return cell.architecture_label + (f" ({values})" if training and values else "")
 
 

@@ -26,7 +26,7 @@ from gentex.pictures import write_sheet
 from gentex.registry import import_target, registry
 from gentex.tasks.cost import cost_scores, parameters
 from gentex.tasks.work import Outcome, Score, Work
-from gentex.training import Progress, train
+from gentex.training import History, Progress, train
 from gentex.training.precision import find_device
 
 MAIN = "structure-psnr"
@@ -42,30 +42,33 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
         leaves the defaults.
     batch_size: images given to the separator at a time when testing.
     """
-    train_set = load_dataset(work.dataset, "train", root=work.root, **work.dataset_options)
     test_set = load_dataset(work.dataset, "test", root=work.root, **work.dataset_options)
     device = find_device(work.device)
-    model = _separator(work, test_set)
+    model = _separator(work, test_set).to(device)
+    grid = _grid(work, model)
+    trained, tuned = any(True for _ in model.parameters()), tuning > 0 and len(grid) > 1
+    if trained or tuned:  # else training composites would be made for nothing
+        train_set = load_dataset(work.dataset, "train", root=work.root, **work.dataset_options)
 
     def on_progress(progress: Progress) -> None:
         work.on_progress("training", 0.9 * progress.fraction, progress.losses)
 
-    history = train(
-        model,
-        train_set,
-        seed=work.seed,
-        device=device,
-        on_progress=on_progress,
-        **{**work.training, **work.budget},
-    )
-    if history.steps:
+    history = History()
+    if trained:
+        history = train(
+            model,
+            train_set,
+            seed=work.seed,
+            device=device,
+            on_progress=on_progress,
+            **{**work.training, **work.budget},
+        )
         save(model, work.folder / "model")
     work.on_progress("separating", 0.9, {})
     truth = list(_with_layers(test_set, batch_size))
     estimates, seconds = _separate(model, truth)
     items = _measure(truth, estimates)
-    grid = _grid(work, model)
-    if tuning and len(grid) > 1:
+    if tuned:
         items |= _tuned(work, grid, train_set, truth, tuning, batch_size)
     _write_sheet(work.folder / "layers.png", truth[0], estimates[0])
 

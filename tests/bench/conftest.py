@@ -93,6 +93,7 @@ def make_record() -> Callable[..., dict[str, Any]]:
         *,
         status: str = "ok",
         protocol: dict[str, Any] | None = None,
+        cost: dict[str, Any] | None = None,
         **cell: Any,
     ) -> dict[str, Any]:
         content = {
@@ -126,6 +127,7 @@ def make_record() -> Callable[..., dict[str, Any]]:
                     "correlation": {"value": 0.5, "direction": "", "unit": "", "floor": None},
                 },
                 "protocol": protocol or {"N": 100},
+                "cost": cost or {"steps": 10, "parameters": 5},
                 "curves": {"loss": [[1, 2.0], [2, 1.0]]},
                 "files": {},
             }

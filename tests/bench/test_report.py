@@ -100,6 +100,24 @@ def test_training_stands_in_a_label_only_where_rows_differ_in_it(make_record: Ma
     assert "batch_size" not in table.protocol
 
 
+def test_what_is_not_trained_stands_beside_rows_of_every_budget(make_record: Make) -> None:
+    untrained = {"budget": {"steps": 0}, "cost": {"steps": 0, "parameters": 0}}
+    shipped = {"budget": {"steps": 0}, "cost": {"steps": 0, "parameters": 9}}
+    first, second = tables(
+        [
+            make_record("a:rof", training={"batch_size": 8}, **untrained),
+            make_record("a:unet", **shipped),
+            make_record("a:unet", budget={"steps": 10}),
+            make_record("a:unet", budget={"steps": 20}),
+        ]
+    )
+    assert [first.budget, second.budget] == ["10 steps", "20 steps"]
+    for table in (first, second):
+        assert {row.label for row in table.rows} == {"rof", "unet (as it comes)", "unet"}
+    (alone,) = tables([make_record("a:rof", **untrained)])
+    assert alone.budget == "untrained"
+
+
 def test_failures_are_shown_with_their_row(make_record: Make) -> None:
     (table,) = tables([make_record(), make_record(seed=1, status="failed")])
     assert [len(row.failures) for row in table.rows] == [1]
