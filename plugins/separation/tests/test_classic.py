@@ -210,3 +210,20 @@ def test_a_photograph_of_12_megapixels_takes_less_than_4_gib(name):
     command = [sys.executable, "-c", PEAK, name, json.dumps(SHORT.get(name, {}))]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert peak < 4 * 2**30
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "identity"])
+def test_the_grid_is_accepted_and_more_strength_is_more_texture(name):
+    grid = type(build(name)).grid
+    first = next(iter(grid))
+    assert first == "strength"
+    assert list(grid[first]) == sorted(grid[first])
+    for key, values in grid.items():
+        for value in values:
+            build(name, **{key: value})
+    image = noise(1, 3, 24, 24)
+    energies = [
+        build(name, **{first: value}, **QUICK.get(name, {})).separate(image).texture.square().sum()
+        for value in (grid[first][0], grid[first][-1])
+    ]
+    assert energies[0] < energies[1], "more strength is more texture"

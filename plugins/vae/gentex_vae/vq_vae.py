@@ -117,11 +117,11 @@ class VQVAE(Generator, Encoder):
         z: Tensor = self.encoder(2 * images - 1)
         return z.float()
 
-    def bits_per_dim(self, images: Tensor) -> Tensor:
+    def bits_per_dim(self, images: Tensor, *, rng: Rng = None) -> Tensor:
         """An upper bound on -log₂ p(x) / (C·H·W) for 8-bit images, (N,): lower is better.
 
         p(x) is a sum over all grids of codes, and at least its one term p(x | codes) p(codes) for
-        those that the image is given.
+        those that the image is given. Nothing is drawn from `rng`: the bound has no noise.
         """
         codes = self.codes(images)
         log_prob = self.likelihood.log_prob(images, self.decoder(self.codebook(codes)))

@@ -8,6 +8,8 @@ hundreds of images' memory; here one offset p − q is dealt with after the othe
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,8 @@ class Bilateral(Separator):
     strength: σ_r, grey levels of [0, 1]; contrasts well below it are texture.
     scale: σ_s, pixels.
     """
+
+    grid: ClassVar = {"strength": (0.05, 0.1, 0.2, 0.4), "scale": (1.0, 1.5, 2.0, 3.0, 5.0)}
 
     def __init__(self, image: ImageShape, *, strength: float = 0.2, scale: float = 3.0) -> None:
         super().__init__()

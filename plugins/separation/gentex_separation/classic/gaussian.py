@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
@@ -14,6 +16,8 @@ class Gaussian(Separator):
 
     strength: standard deviation σ of the filter, pixels.
     """
+
+    grid: ClassVar = {"strength": (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)}
 
     def __init__(self, image: ImageShape, *, strength: float = 3.0) -> None:
         super().__init__()

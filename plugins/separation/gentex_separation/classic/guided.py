@@ -6,6 +6,8 @@ varies by less than √ε there; each pixel takes the mean of the functions of a
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,8 @@ class Guided(Separator):
     strength: √ε, grey levels of [0, 1]; standard deviations in a window well below it are texture.
     radius: of the windows, pixels.
     """
+
+    grid: ClassVar = {"strength": (0.05, 0.1, 0.2, 0.4), "radius": (1, 2, 3, 5)}
 
     def __init__(self, image: ImageShape, *, strength: float = 0.2, radius: int = 5) -> None:
         super().__init__()

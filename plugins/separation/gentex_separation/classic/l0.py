@@ -9,6 +9,8 @@ The linear system is solved by a cosine transform, so that the borders are free,
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,8 @@ class L0(Separator):
     strength: λ; a step pays where it explains more than λ of squared error.
     growth: κ, by which β grows from round to round; nearer to 1 is slower and more accurate.
     """
+
+    grid: ClassVar = {"strength": (0.001, 0.002, 0.005, 0.01, 0.02)}
 
     def __init__(self, image: ImageShape, *, strength: float = 0.015, growth: float = 2.0) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ threshold that falls from the greatest coefficient to the smallest that matters.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +35,8 @@ class MCA(Separator):
     block: side of the cosine blocks, pixels, even; a few periods of the texture.
     rounds: how many thresholds.
     """
+
+    grid: ClassVar = {"strength": (0.05, 0.1, 0.2, 0.4), "block": (16, 32)}
 
     def __init__(
         self,

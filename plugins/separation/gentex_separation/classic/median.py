@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
@@ -14,6 +16,8 @@ class Median(Separator):
 
     strength: radius r of the window, pixels; it has (2r + 1)² of them.
     """
+
+    grid: ClassVar = {"strength": (1, 2, 3, 4, 5)}
 
     def __init__(self, image: ImageShape, *, strength: int = 3) -> None:
         super().__init__()

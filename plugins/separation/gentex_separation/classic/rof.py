@@ -11,7 +11,7 @@ Imaging Sciences 2, 2009) with exact solves by a cosine transform.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -37,6 +37,8 @@ class ROF(Separator):
     tolerance: primal–dual gap at which to stop, relative to the energy.
     solver: "admm" takes fewer, longer iterations than "primal-dual", for GPUs and great strengths.
     """
+
+    grid: ClassVar = {"strength": (0.02, 0.035, 0.06, 0.1, 0.15, 0.2, 0.3)}
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ by the last result, bring the edges of what remained back to where they were.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from gentex import ImageShape, Layers, Separator
@@ -21,6 +23,8 @@ class RollingGuidance(Separator):
     contrast: σ_r, grey levels of [0, 1].
     rounds: how many bilateral filters follow the Gaussian.
     """
+
+    grid: ClassVar = {"strength": (1.5, 2.0, 3.0, 4.0, 5.5), "contrast": (0.025, 0.05, 0.1)}
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from the last S (equations 8 to 11); here by conjugate gradients without ever fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +34,11 @@ class RTV(Separator):
     rounds: how many linear systems; the window shrinks by half from one to the next.
     tolerance: residual of the linear systems, relative to the image.
     """
+
+    grid: ClassVar = {
+        "strength": (0.0005, 0.001, 0.002, 0.004),
+        "scale": (2.0, 3.0, 4.5, 6.5, 9.0),
+    }
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ the diagonal step sizes of Pock and Chambolle (ICCV 2011).
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -41,6 +42,8 @@ class TVG(Separator):
     tolerance: primal–dual gap at which to stop, relative to the energy, or to a tenth of the
         energy of the image itself where that is more.
     """
+
+    grid: ClassVar = {"strength": (0.02, 0.05, 0.1, 0.2)}
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ algorithm of Chambolle and Pock (2011, algorithm 1).
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -28,6 +29,8 @@ class TVL1(Separator):
     strength: λ, pixels: discs of a radius below 2λ are texture.
     tolerance: primal–dual gap at which to stop, relative to the energy.
     """
+
+    grid: ClassVar = {"strength": (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)}
 
     def __init__(
         self, image: ImageShape, *, strength: float = 1.3, tolerance: float = 2e-3

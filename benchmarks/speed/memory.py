@@ -1,0 +1,102 @@
+"""Peak memory of separating a photograph of 12 megapixels, 4000×3000, as a user does it.
+
+    python benchmarks/speed/memory.py --out benchmarks/results/memory-separation.json
+
+Each separator is a `gentex separate` of its own; its peak is what the operating system says of the
+process, Python and PyTorch with it. The photograph is a smaller one of the scikit-image wheel,
+enlarged, with noise so that nothing in it is flat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import data
+
+SIZE = (4000, 3000)
+SEPARATORS = (
+    "identity",
+    "gaussian",
+    "median",
+    "rof",
+    "tv-l1",
+    "tv-g",
+    "rtv",
+    "l0",
+    "rolling-guidance",
+    "guided",
+    "bilateral",
+    "mca",
+    "unet",
+)
+MIB = 1024  # ru_maxrss is in KiB on Linux
+
+
+def photograph(path: Path) -> None:
+    """A JPEG of 4000×3000."""
+    coffee: Any = data.coffee()
+    enlarged = np.asarray(Image.fromarray(coffee).resize(SIZE, Image.Resampling.BICUBIC))
+    noise = np.random.default_rng(0).normal(0, 6, enlarged.shape)
+    Image.fromarray((enlarged + noise).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+
+
+def measured(method: str, photo: Path, out: Path) -> dict[str, Any]:
+    """Peak memory in MiB and seconds of one command."""
+    command = ["gentex", "separate", photo.name, "--method", method, "-o", out.name]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=photo.parent, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    return {
+        "command": " ".join(command),
+        "exit_code": os.waitstatus_to_exitcode(status),
+        "peak_memory_mib": round(usage.ru_maxrss / MIB),
+        "seconds": round(time.perf_counter() - began, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", default=SEPARATORS)
+    options = parser.parse_args()
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
+    )
+    record: dict[str, Any] = {
+        "environment": {
+            "command": " ".join(["python", *sys.argv]),
+            "commit": commit.stdout.strip(),
+            "date": time.strftime("%Y-%m-%d"),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "cores": os.cpu_count(),
+        },
+        "results": {},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photograph.jpg"
+        photograph(photo)
+        for method in options.methods:
+            result = measured(method, photo, Path(folder) / "out")
+            record["results"][method] = result
+            print(f"{method:18} {result['peak_memory_mib']:6} MiB {result['seconds']:8.1f} s")
+            options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
