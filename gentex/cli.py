@@ -19,6 +19,10 @@ LAZY_COMMANDS = {
     "bench": ("gentex.bench.cli:bench", "Compare architectures: run suites, report results."),
     "train": ("gentex.commands.generation:train", "Train an architecture on a dataset."),
     "sample": ("gentex.commands.generation:sample", "Sample images from a trained generator."),
+    "interpolate": (
+        "gentex.commands.generation:interpolate",
+        "Show what lies between samples of a trained generator.",
+    ),
     "separate": (
         "gentex.commands.separation:separate",
         "Take photographs apart into structure and texture.",

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gentex.builtin.features import FEATURES
+from gentex.builtin.layer_metrics import LAYER_METRICS
+from gentex.builtin.metrics import METRICS
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
@@ -35,6 +39,24 @@ def test_a_plugin_of_at_most_40_lines_is_compared_by_one_command(
     assert "my-gan" in done.stdout
     assert "dcgan[width=4]" in done.stdout
     assert "floor: real against real" in done.stdout
+
+
+def test_every_metric_and_feature_space_is_in_the_documentation() -> None:
+    page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    for card in METRICS + LAYER_METRICS:
+        (row,) = (row for row in rows if f"`{card.name}`" in row.split("|")[1])
+        assert row.split("|")[2].strip() == (card.direction or "–"), card.name
+        link = card.paper and (card.paper.arxiv or card.paper.doi)
+        assert link in row if link else "http" not in row, card.name
+    for card in FEATURES:
+        assert f"`{card.name}" in page.partition("## Feature spaces")[2], card.name
+
+
+def test_metrics_of_generation_have_a_paper_each_of_them_once() -> None:
+    papers = {id(card.paper): card.paper for card in METRICS + FEATURES if card.paper}
+    assert all(card.paper is not None for card in METRICS)
+    assert len({paper.key for paper in papers.values()}) == len(papers)
 
 
 def test_links_between_documents_lead_somewhere() -> None:

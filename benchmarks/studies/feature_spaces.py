@@ -132,19 +132,19 @@ def in_space(space: FeatureSpace, real: Tensor) -> Measure:
 
 
 def of_patches(real: Tensor) -> Measure:
-    """Sliced Wasserstein, patches whitened by the real ones' moments, or each set by its own."""
+    """Sliced Wasserstein, patches whitened by their own moments, or all by those of the real."""
 
     def measure(images: Tensor) -> dict[str, float]:
         rng = torch.Generator().manual_seed(0)
-        own = []
-        for pair in zip(*(cut_patches(x, 2**15, rng) for x in (real, images)), strict=True):
-            whitened = [
-                (x - x.mean(dim=(0, 2), keepdim=True)) / x.std(dim=(0, 2), keepdim=True)
-                for x in pair
-            ]
-            x, y = (x.flatten(1) for x in whitened)
-            own.append(sliced_distance(x, y, 64, rng))
-        return {"SWD": sliced_wasserstein(real, images), "SWD, by own": sum(own) / len(own)}
+        by_real = []
+        for x, y in zip(*(cut_patches(x, 2**15, rng) for x in (real, images)), strict=True):
+            mean, deviation = x.mean(dim=(0, 2), keepdim=True), x.std(dim=(0, 2), keepdim=True)
+            points = [((patches - mean) / deviation).flatten(1) for patches in (x, y)]
+            by_real.append(sliced_distance(points[0], points[1], 64, rng))
+        return {
+            "SWD": sliced_wasserstein(real, images),
+            "SWD, all by real moments": sum(by_real) / len(by_real),
+        }
 
     return measure
 
@@ -210,7 +210,7 @@ def main() -> None:
     began = time.process_time()
     record: dict[str, Any] = {
         "what": "how well metrics rank corruptions of real images, by feature space",
-        "command": " ".join(["python", *sys.argv]),
+        "command": " ".join(["python", *sys.argv]).replace(str(options.data), "DATA"),
         "images_per_set": options.count,
         "environment": environment(),
         "results": {},

@@ -78,6 +78,7 @@ def _outcome(job: Job, store: Store, heart: _Heart) -> Outcome:
         training=cell.training,
         device=cell.device,
         root=None if job.root is None else Path(job.root),
+        cache=store.cache,
         on_progress=heart.progress,
     )
     outcome = task(work, **options)

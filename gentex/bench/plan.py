@@ -20,8 +20,9 @@ class Cell:
     """One point of a suite's product, with everything that can change its result.
 
     References are canonical (`plugin:name`). `code` has the hash of the source of every plugin that
-    takes part; `data` is the dataset's content fingerprint. What gentex itself does is covered by
-    the version in the task's name.
+    takes part; `data` is the dataset's content fingerprint, followed by that of the weights that
+    the feature space rests on. What gentex itself does is covered by the version in the task's
+    name.
     """
 
     task: str
@@ -103,10 +104,13 @@ def _job(
             f"{architecture.name!r} is no {wanted[0]}, which {matrix.task!r} compares "
             f"(it is: {', '.join(model.card.interfaces)})"
         )
-    key = (data.reference, str(root))
-    if key not in fingerprints:
-        fingerprints[key] = _fingerprint(data, root)
-    outside = [found for found in (task, data, model) if found.plugin.name != "gentex"]
+    space = _feature_space(matrix)
+    rests_on = [data] if space is None or not space.card.fingerprint else [data, space]
+    for found in rests_on:
+        if (found.card.target, found.argument) not in fingerprints:
+            fingerprints[found.card.target, found.argument] = _fingerprint(found, root)
+    taking_part = [found for found in (task, data, model, space) if found is not None]
+    outside = [found for found in taking_part if found.plugin.name != "gentex"]
     for found in outside:
         if found.plugin.name not in codes:
             codes[found.plugin.name] = found.plugin.code_hash()
@@ -121,11 +125,17 @@ def _job(
         training=matrix.training,
         options=matrix.options,
         device=matrix.device,
-        data=fingerprints[key],
+        data=" ".join(fingerprints[found.card.target, found.argument] for found in rests_on),
         code={found.plugin.name: codes[found.plugin.name] for found in outside},
     )
     files = tuple(str(p.file) for p in registry().plugins if p.file is not None)
     return Job(cell, matrix.time_limit, None if root is None else str(root.resolve()), files)
+
+
+def _feature_space(matrix: Matrix) -> Found | None:
+    """The feature space that the option `features` of a task names."""
+    name = matrix.options.get("features")
+    return registry().resolve("features", name) if isinstance(name, str) else None
 
 
 def _fingerprint(found: Found, root: Path | None) -> str:

@@ -3,6 +3,7 @@
     STORE/records/HASH.json   the result of a cell, written once, atomically
     STORE/cells/HASH/         what the cell leaves beside it: job.json, log.txt, samples.png, ...
     STORE/cells/HASH/claim    there while a process works on the cell; its age is the heartbeat
+    STORE/cache/              what cells have in common and could compute again; may be deleted
 
 Any number of processes and hosts may share a store on one file system: a cell is claimed by
 creating its claim exclusively, and a claim without a heartbeat is nobody's.
@@ -44,6 +45,7 @@ class Store:
         self.folder = Path(folder)
         self.records = self.folder / "records"
         self.cells = self.folder / "cells"
+        self.cache = self.folder / "cache"
 
     def read(self, digest: str) -> Record | None:
         """The record of a cell, or None where it has not been run."""

@@ -7,6 +7,7 @@ from gentex.builtin.features import FEATURES
 from gentex.builtin.layer_metrics import LAYER_METRICS
 from gentex.builtin.metrics import METRICS
 from gentex.builtin.tasks import TASKS
+from gentex.builtin.uplift_metrics import UPLIFT_METRICS
 from gentex.cards import Card
 from gentex.hookspecs import hookimpl
 
@@ -14,4 +15,4 @@ from gentex.hookspecs import hookimpl
 @hookimpl
 def gentex_cards() -> list[Card]:
     """Built-in tasks, datasets, metrics, feature spaces and executors."""
-    return [*TASKS, *DATASETS, *METRICS, *LAYER_METRICS, *FEATURES]
+    return [*TASKS, *DATASETS, *METRICS, *LAYER_METRICS, *UPLIFT_METRICS, *FEATURES]

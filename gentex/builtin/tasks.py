@@ -18,6 +18,13 @@ TASKS = [
         interfaces=("separator",),
     ),
     Card(
+        "uplift@1",
+        "gentex.tasks.uplift:run",
+        "Recognise images by their layers, and compare with the images themselves",
+        kind="task",
+        interfaces=("separator",),
+    ),
+    Card(
         "local",
         "gentex.bench.execute:local",
         "Run cells on this machine, each as a process of its own",

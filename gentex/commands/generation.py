@@ -1,4 +1,4 @@
-"""`gentex train` and `gentex sample`."""
+"""`gentex train`, `gentex sample` and `gentex interpolate`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gentex.errors import GentexError
 from gentex.factory import create, load, save
 from gentex.interfaces import Generator
 from gentex.pictures import write_image, write_sheet
+from gentex.sampling import interpolate as draw_between
 from gentex.sampling import sample as draw
 from gentex.training import PRECISIONS, Progress
 from gentex.training import train as fit
@@ -94,16 +95,47 @@ def sample(run: Path, count: int, seed: int, batch_size: int, device: str, outpu
 
     Image i of a seed is the same however many are drawn and whatever the batch size.
     """
-    model = load(run, device=device)
-    if not isinstance(model, Generator):
-        raise GentexError(f"{run} holds {model.config['architecture']!r}, which is no Generator")
-    images = draw(model, count, seed=seed, batch_size=batch_size)
+    images = draw(_generator(run, device), count, seed=seed, batch_size=batch_size)
     if output.suffix:
         write_sheet(output, images)
     else:
         for index, image in enumerate(images):
             write_image(output / f"{seed}-{index:05}.png", image)
     click.echo(f"{count} images in {output}")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-n", "rows", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option(
+    "--steps", type=click.IntRange(min=2), default=8, show_default=True, help="Images in a row."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A file."
+)
+@plugin_option
+def interpolate(
+    run: Path, rows: int, steps: int, seed: int, batch_size: int, device: str, output: Path
+) -> None:
+    """Show what lies between the samples of the generator in the folder RUN, as one sheet.
+
+    Row i goes from image i of the seed, as gentex sample draws it, to image i + 1, by spherical
+    interpolation of the noise.
+    """
+    model = _generator(run, device)
+    images = draw_between(model, rows, steps, seed=seed, batch_size=batch_size)
+    write_sheet(output, images.flatten(0, 1), columns=steps)
+    click.echo(f"{rows} rows of {steps} images in {output}")
+
+
+def _generator(run: Path, device: str) -> Generator:
+    model = load(run, device=device)
+    if not isinstance(model, Generator):
+        raise GentexError(f"{run} holds {model.config['architecture']!r}, which is no Generator")
+    return model
 
 
 def _entry(text: str) -> Entry:

@@ -5,6 +5,7 @@ No torch and no numpy on this floor, and no package that holds data is imported 
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import importlib.util
 import os
@@ -100,21 +101,25 @@ class ImageFile:
     group: str
 
 
-def image_files(folder: Path) -> list[ImageFile]:
+def image_files(folder: Path, held_out: str = "") -> list[ImageFile]:
     """The image files in a folder and below, in the order of their names.
 
     With sub-folders `train` and `test` (or `val` where there is no `test`) these are the splits,
-    and what lies beside them is left out. Otherwise one file in five is held out by a hash of its
-    name, so that new files never move old ones from one split to the other.
+    and what lies beside them is left out. Otherwise the files are held out whose name fits the
+    shell pattern `held_out`; without one, one file in five by a hash of its name, so that new files
+    never move old ones from one split to the other.
 
     Files count by their ending (`IMAGE_SUFFIXES`); hidden ones do not. Links are followed, each
     folder being visited once.
 
-    Raises DataError where there is no image, naming what was found.
+    Raises DataError where there is no image, naming what was found, and for a pattern where
+    sub-folders are the splits.
     """
-    held_out = next((n for n in ("test", "val") if (folder / n).is_dir()), None)
-    if held_out and (folder / "train").is_dir():
-        parts = {"train": folder / "train", "test": folder / held_out}
+    second = next((n for n in ("test", "val") if (folder / n).is_dir()), None)
+    if second and (folder / "train").is_dir():
+        if held_out:
+            raise DataError(f"held_out={held_out!r}: {folder} has train/ and {second}/ already")
+        parts = {"train": folder / "train", "test": folder / second}
     else:
         parts = {"": folder}
     found: list[ImageFile] = []
@@ -126,7 +131,7 @@ def image_files(folder: Path) -> list[ImageFile]:
                 continue
             inner, name = path.relative_to(part), path.relative_to(folder).as_posix()
             group = inner.parts[0] if len(inner.parts) > 1 else ""
-            found.append(ImageFile(path, name, split or _drawn_split(name), group))
+            found.append(ImageFile(path, name, split or _split(name, held_out), group))
     if not found:
         listed = ", ".join(f"{n} × {suffix}" for suffix, n in others.most_common(8))
         endings = " ".join(sorted(IMAGE_SUFFIXES))
@@ -147,6 +152,12 @@ def _walk(folder: Path) -> Iterator[Path]:
         if real not in visited:
             yield from (Path(where, name) for name in names if name[0] != ".")
         visited.add(real)
+
+
+def _split(name: str, held_out: str) -> str:
+    if not held_out:
+        return _drawn_split(name)
+    return "test" if fnmatch.fnmatchcase(name, held_out) else "train"
 
 
 def _drawn_split(name: str) -> str:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-Rng = torch.Generator | Sequence[torch.Generator] | None
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """In the place of a sample's generator: noise on the way from that of one to that of another.
+
+    Whatever `randn` is asked for, it draws from both and takes the point at `share` of the way, 0
+    to 1, on the great circle through the two.
+    """
+
+    start: torch.Generator
+    end: torch.Generator
+    share: float
+
+
+Rng = torch.Generator | Sequence[torch.Generator | Between] | None
 """Where random numbers come from: one generator for the whole batch, one for each sample, or
 torch's global one."""
 
@@ -38,8 +53,29 @@ def randn(
         raise ValueError(f"noise for {shape[0]} samples from {len(rng)} generators")
     if not rng:
         return torch.empty(*shape, device=device, dtype=dtype)
-    rows = [torch.randn(*shape[1:], generator=g, device=g.device, dtype=dtype) for g in rng]
-    return torch.stack(rows).to(device)
+    return torch.stack([_row(source, shape[1:], dtype) for source in rng]).to(device)
+
+
+def _row(source: torch.Generator | Between, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    if isinstance(source, Between):
+        start, end = (_row(generator, shape, dtype) for generator in (source.start, source.end))
+        return _slerp(start, end, source.share)
+    return torch.randn(*shape, generator=source, device=source.device, dtype=dtype)
+
+
+def _slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Spherical interpolation (Shoemake 1985, p. 247): noise in between is as long as noise is.
+
+    White: Sampling generative networks, 2016, sec. 2.1. https://arxiv.org/abs/1609.04468. At shares
+    of 0 and 1 it is the end itself, bit for bit. Along one line there is no circle, but the line.
+    """
+    a, b = start.double(), end.double()
+    angle = ((a * b).sum() / (a.norm() * b.norm())).clamp(-1, 1).acos()
+    if not angle.sin() > 1e-6:
+        return torch.lerp(start, end, share)
+    of_start, of_end = (((part * angle).sin() / angle.sin()) for part in (1 - share, share))
+    between: Tensor = of_start * a + of_end * b
+    return between.to(start.dtype)
 
 
 def _stream(seed: int, index: int) -> int:

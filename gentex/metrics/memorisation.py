@@ -12,12 +12,14 @@ from gentex.metrics.neighbours import nearest_distances
 def memorisation(train: Tensor, test: Tensor, fake: Tensor) -> dict[str, float]:
     """How much nearer fakes (M, d) lie to the training features (N, d) than test ones (K, d) do.
 
-    d(·) is the distance to the nearest training image.
+    d(·) is the distance to the nearest training image. Copies of training images that are not among
+    the N given go unseen, so compare only at equal N.
 
     - copying: P(d(fake) < d(test)) + ½ P(d(fake) = d(test)), the Mann-Whitney statistic of the
       data-copying test as a probability, which does not grow with the number of samples as its
       z-score does. ½: fakes are as far from the training images as new real images are. Towards 1
-      they copy; towards 0 they miss the data.
+      they copy, or lie in the middle of the data, as the average of all images does; towards 0 they
+      miss the data.
     - near_copies: share of the fakes that lie nearer to a training image than all but 1 % of the
       test images do; 0.01 where nothing is copied. It sees a few copies among many other samples.
 

@@ -32,7 +32,7 @@ def precision_recall_density_coverage(
       2020, eq. 4 and 5, whose `nearest` = 5 is the default; https://arxiv.org/abs/2002.09797)
 
     Higher is better for all four; 1 − (½)^`nearest` is the coverage to expect where real and fake
-    are alike and N = M is large.
+    are alike and N = M is large. Balls shrink as their set grows, so compare only at equal N and M.
 
     chunk: rows of a distance matrix in memory at a time.
     """

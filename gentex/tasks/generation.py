@@ -2,6 +2,7 @@
 
 The generator trains on the train split. N samples of it are compared with N images of the test
 split; the floor beside each score compares N images of the train split with the same test images.
+Whether samples are copies is asked of more of the training images, as they might be of any.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gentex.data.load import load_dataset
 from gentex.errors import DataError, GentexError, HyperparameterError
 from gentex.factory import create, save
 from gentex.interfaces import Generator, ImageShape
+from gentex.metrics.features.cache import cached_features
 from gentex.metrics.features.space import FeatureSpace, mean_over_encoders
 from gentex.pictures import write_sheet
 from gentex.registry import Found, import_target, registry
@@ -30,21 +32,33 @@ from gentex.training.precision import find_device
 
 SHEET = 64
 """Images on a sample sheet."""
+LEAST = 20
+"""Of fewer samples nothing can be said: the extrapolation of `fd-infinity` begins at a tenth."""
+TRAINING = 5
+"""Training images, at most, among which each sample is looked for, in units of N."""
+TRAINING_VALUES = 2**27
+"""Values that their features may have, at most: 1 GiB."""
+
+Set = list[Tensor]
+"""One set of images as metrics are given it: features or logits per encoder, or just the images."""
 
 
 def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Outcome:
     """One cell of generation@1.
 
-    samples: N, as far as both splits have as many images.
-    features: the feature space of the distribution metrics: a name, or `encoder:RUN` for a trained
-        Encoder.
+    samples: N, as far as both splits have as many images; at least 20.
+    features: the feature space of the distribution metrics: `random-conv`, `inception:PATH`,
+        `encoder:RUN` for a trained Encoder, ...
     """
     options, root = work.dataset_options, work.root
     train_set = load_dataset(work.dataset, "train", root=root, **options)
     test_set = load_dataset(work.dataset, "test", root=root, **options)
     count = min(samples, len(train_set), len(test_set))
-    if count < 2:
-        raise DataError(f"{samples} samples of {work.dataset!r}: at least 2 are needed")
+    if count < LEAST:
+        raise DataError(
+            f"{count} samples to compare (of {samples} asked for, {len(train_set)} training and "
+            f"{len(test_set)} test images of {work.dataset!r}): at least {LEAST} are needed"
+        )
     device = find_device(work.device)
     space = feature_space(features, train_set.image, device)  # before the training, as it may fail
     model = _generator(work, train_set)
@@ -66,13 +80,13 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
     began = time.perf_counter()
     fake = sample(model, count, seed=work.seed)
     sampling = time.perf_counter() - began
-    real, other = _some(test_set, count), _some(train_set, count)
+    real, training = _some(test_set, count), _training_images(train_set, count, space)
     _write_sheet(work.folder / "samples.png", fake)
     _write_sheet(work.folder / "real.png", real)
 
     work.on_progress("measuring", 0.95, {})
-    scores = distribution_scores(real, fake, other, space)
-    scores |= _likelihood(model, test_set, count)
+    scores = distribution_scores(real, fake, training, space, cache=work.cache)
+    scores |= _likelihood(model, real)
     scores |= {"sample-throughput": Score(count / max(sampling, 1e-9), "higher", "images/s")}
     scores |= _evaluations(model)
     scores |= cost_scores(history, device)
@@ -82,6 +96,7 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
             "train": f"{len(train_set)} images",
             "test": f"{len(test_set)} images",
             "N": count,
+            "copies of": f"{len(training)} training images",
             "image": str(train_set.image),
             "features": space.name,
             "resize": space.resize or "none",
@@ -100,17 +115,29 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
 
 
 def distribution_scores(
-    real: Tensor, fake: Tensor, other: Tensor, space: FeatureSpace
+    real: Tensor,
+    fake: Tensor,
+    training: Tensor,
+    space: FeatureSpace,
+    *,
+    cache: Path | None = None,
 ) -> dict[str, Score]:
-    """Every metric of two sets of images, uint8 (N, C, H, W), with its floor.
+    """Every metric of N test images and N fake ones, uint8 (N, C, H, W), each with its floor.
 
-    other: real images to take for fake ones, of which the floor is made.
+    training: N or more training images. The floor takes the first N of them for fake ones, and
+        where the question is whether they were copied, the test images.
+    cache: a folder that features of real images are kept in.
+
+    Raises DataError where N is not equal: the Fréchet distance has a bias of about d/N, and where
+    there are more images, neighbourhoods are smaller.
     """
-    inputs = {
-        "features": [space.features(images) for images in (real, fake, other)],
-        "images": [[images] for images in (real, fake, other)],
-    }
-    computed: dict[str, tuple[Any, Any]] = {}
+    if not len(real) == len(fake) <= len(training):
+        raise DataError(
+            f"{len(real)} test, {len(fake)} fake and {len(training)} training images: as many fake "
+            f"as test ones are compared, and no fewer training ones"
+        )
+    inputs = _inputs(real, fake, training, space, cache)
+    computed: dict[str, list[Any]] = {}
     scores: dict[str, Score] = {}
     for found in registry().found("metric"):
         tags = [tag for tag in inputs if tag in found.card.tags]
@@ -118,14 +145,30 @@ def distribution_scores(
             continue
         if found.card.target not in computed:
             metric = _metric(found)
-            ours, theirs, floor = inputs[tags[0]]
-            computed[found.card.target] = (
-                mean_over_encoders(metric, ours, theirs),
-                mean_over_encoders(metric, ours, floor),
-            )
+            computed[found.card.target] = [
+                mean_over_encoders(metric, *sets) for sets in inputs[tags[0]]
+            ]
         value, bound = (_part(found, result) for result in computed[found.card.target])
         scores[found.card.name] = Score.of(found.card, value, bound)
     return scores
+
+
+def _inputs(
+    real: Tensor, fake: Tensor, training: Tensor, space: FeatureSpace, cache: Path | None
+) -> dict[str, tuple[list[Set], list[Set]]]:
+    """What metrics with a tag are given: for the score, and for the floor."""
+    n = len(real)
+    of_real, of_training = (cached_features(space, images, cache) for images in (real, training))
+    of_fake, of_other = space.features(fake), [rows[:n] for rows in of_training]
+    inputs: dict[str, tuple[list[Set], list[Set]]] = {
+        "features": ([of_real, of_fake], [of_real, of_other]),
+        "images": ([[real], [fake]], [[real], [training[:n]]]),
+        "training": ([of_training, of_real, of_fake], [of_training, of_real, of_real]),
+    }
+    logits = [space.logits(features) for features in (of_fake, of_real)]
+    if logits[0] is not None and logits[1] is not None:
+        inputs["logits"] = ([logits[0]], [logits[1]])
+    return inputs
 
 
 def feature_space(name: str, image: ImageShape, device: torch.device) -> FeatureSpace:
@@ -147,22 +190,23 @@ def _metric(found: Found) -> Callable[..., float | dict[str, float]]:
 
 
 def _part(found: Found, result: float | dict[str, float]) -> float:
-    """The number that a card stands for in what its target returned."""
+    """The number that a card stands for in what its target returned: the name, with _ for -."""
     if not isinstance(result, dict):
         return result
-    if found.card.name not in result:
-        raise GentexError(f"metric {found.reference!r} is not in what {found.card.target} returns")
-    return result[found.card.name]
+    key = found.card.name.replace("-", "_")
+    if key not in result:
+        raise GentexError(f"metric {found.reference!r}: {found.card.target} returns no {key!r}")
+    return result[key]
 
 
-def _likelihood(model: Generator, test_set: Dataset, count: int) -> dict[str, Score]:
+def _likelihood(model: Generator, real: Tensor) -> dict[str, Score]:
     """Bits per dimension of the test images, for models that state a bound on them."""
     bound = getattr(model, "bits_per_dim", None)
     if bound is None:
         return {}
     training = model.training
     model.eval()
-    images = _some(test_set, count).to(model.device)
+    images = real.to(model.device)
     rng = torch.Generator().manual_seed(0)
     try:
         with torch.inference_mode():
@@ -181,10 +225,20 @@ def _evaluations(model: Generator) -> dict[str, Score]:
     return {"evaluations": Score(float(spent.double().mean()), "", "per image")}
 
 
-def _some(dataset: Dataset, count: int) -> Tensor:
-    """The same `count` images of a dataset every time, spread over it: uint8, on the CPU."""
-    generator = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(len(dataset), generator=generator)[:count].sort().values
+def _training_images(dataset: Dataset, count: int, space: FeatureSpace) -> Tensor:
+    """The `count` images of the floor, and after them as many others as are looked through."""
+    width = sum(encoder.dim for encoder in space.encoders)
+    return _some(dataset, count, max(0, min(TRAINING * count, TRAINING_VALUES // width) - count))
+
+
+def _some(dataset: Dataset, count: int, others: int = 0) -> Tensor:
+    """The same `count` images of a dataset every time, spread over it: uint8, on the CPU.
+
+    others: so many more behind them, as far as the dataset has them.
+    """
+    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
+    parts = order[:count], order[count : count + others]
+    chosen = torch.cat([part.sort().values for part in parts])
     return torch.cat(
         [
             dataset.batch(indices).images.mul(255).round().to(torch.uint8).cpu()

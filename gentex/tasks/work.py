@@ -15,6 +15,7 @@ class Work:
     """One cell as its task sees it.
 
     folder: where the task may leave files (samples, the trained model).
+    cache: a folder of all cells, for what can be computed again; None where there is none.
     on_progress: called with the phase, the share of it that is done in [0, 1], and current losses.
     """
 
@@ -28,6 +29,7 @@ class Work:
     training: dict[str, Any] = field(default_factory=dict)
     device: str = "auto"
     root: Path | None = None
+    cache: Path | None = None
     on_progress: Callable[[str, float, dict[str, float]], None] = lambda *_: None
 
 

@@ -28,15 +28,17 @@ def records(folder: Path) -> dict[tuple[str, int], dict]:
 def test_a_cell_that_fails_is_a_record_and_the_rest_goes_on(
     bench: Bench, trouble: Path, tmp_path: Path
 ) -> None:
-    wrong = ("crash", "raise", "exit", "hang", "fine[level=x]")
-    done = bench(*names(*wrong, "fine"), "--jobs", 3, "--time-limit", 20)
+    # What hangs gets a limit of its own, so that a busy machine fails nothing else by it.
+    assert bench(*names("hang"), "--time-limit", 3).returncode == 1
+    wrong = ("crash", "raise", "exit", "hang")
+    done = bench(*names(*wrong, "fine"), "--jobs", 3)
     assert done.returncode == 1, done.stderr
     made = records(tmp_path)
     reasons = {name: record["reason"] for (name, _), record in made.items()}
     assert "SIGSEGV" in reasons["crash"]
     assert "ValueError: a mistake in the task (trouble.py:" in reasons["raise"]
     assert "exited with code 3" in reasons["exit"]
-    assert "time limit of 20 s" in reasons["hang"]
+    assert "time limit of 3 s" in reasons["hang"]
     (good,) = [r for (name, _), r in made.items() if name == "fine" and r["status"] == "ok"]
     assert good["scores"]["error"] == {
         "value": 0.25,
@@ -48,10 +50,10 @@ def test_a_cell_that_fails_is_a_record_and_the_rest_goes_on(
     assert good["provenance"]["command"].startswith("python")
     assert (tmp_path / "gentex-runs/cells" / good["hash"] / "note.txt").read_text() == "left behind"
     assert not list((tmp_path / "gentex-runs/cells").glob("*/claim"))
-    assert "4 of 6 cells failed" in done.stderr or "5 of 6 cells failed" in done.stderr
+    assert "4 of 5 cells failed" in done.stderr
 
     again = bench(*names(*wrong, "fine"))
-    assert "6 of 6 cells are in" in again.stdout
+    assert "5 of 5 cells are in" in again.stdout
     assert again.returncode == 1
 
 

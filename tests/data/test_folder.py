@@ -91,6 +91,26 @@ def test_the_drawn_split_is_a_partition_and_new_files_move_none(tmp_path):
     assert before["test"] < after["test"]
 
 
+def test_a_pattern_says_what_is_held_out(tmp_path):
+    for kind in "ab":
+        for i in range(10):
+            save(tmp_path / kind / f"{kind}-scale_{i}_im.png", level(i))
+    train, test = (load(tmp_path, split, held_out="*scale_[789]_*") for split in ("train", "test"))
+    assert levels(test) == [level(i) for i in (7, 8, 9)] * 2
+    assert levels(train) == [level(i) for i in range(7)] * 2
+    assert test.classes == train.classes == ("a", "b")
+    assert levels(load(tmp_path, "test", held_out="b/*")) == [level(i) for i in range(10)]
+    with pytest.raises(DataError, match=r"test split; test is what fits '\*\.jpg'"):
+        load(tmp_path, "test", held_out="*.jpg")
+
+
+def test_a_pattern_beside_train_and_test_folders_is_a_mistake(tmp_path):
+    save(tmp_path / "train" / "a.png")
+    save(tmp_path / "val" / "b.png")
+    with pytest.raises(DataError, match=r"held_out='b\*': .* has train/ and val/ already"):
+        load(tmp_path, held_out="b*")
+
+
 def test_composed_and_decomposed_accents_are_the_same_draw():
     from gentex.data.files import _drawn_split
 

@@ -92,6 +92,22 @@ def test_the_mean_over_encoders() -> None:
     assert scores.keys() == {"precision", "recall", "density", "coverage"}
 
 
+def test_only_classifiers_have_logits() -> None:
+    class Sign(Mean):
+        def classify(self, features: Tensor) -> Tensor:
+            assert features.dtype == torch.float32
+            return torch.cat([features, -features], dim=1)
+
+    some = images(3, ImageShape(1, 8, 8))
+    space = FeatureSpace("signs", (Sign(),))
+    features = space.features(some)
+    logits = space.logits(features)
+    assert logits is not None
+    assert torch.equal(logits[0], torch.cat([features[0], -features[0]], dim=1))
+    mixed = FeatureSpace("mixed", (Sign(), Mean()))
+    assert mixed.logits(mixed.features(some)) is None
+
+
 def test_images_of_no_shape() -> None:
     with pytest.raises(DataError, match=r"shape \(3, 8\)"):
         pixels(ImageShape(1, 8, 8)).features(torch.zeros(3, 8))
@@ -166,7 +182,10 @@ def test_timm_model_from_a_file(tmp_path: Path) -> None:
         features = network.eval().forward_features((some - mean) / std)
         expected = network.forward_head(features, pre_logits=True)
     torch.testing.assert_close(space.features(some)[0].float(), expected)
-    assert space.features(images(2, ImageShape(1, 20, 30)))[0].shape == expected.shape
+    (whole,) = space.features(images(3, ImageShape(1, 20, 30)))
+    assert whole.shape == (3, *expected.shape[1:])
+    (single,) = space.features(images(3, ImageShape(1, 20, 30)), batch_size=1)
+    torch.testing.assert_close(single, whole, rtol=1e-4, atol=1e-5)
 
     torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "test_vit.pth")
     smaller = timm_model(ImageShape(3, 20, 30), argument="test_vit", weights=tmp_path, img_size=64)
@@ -211,10 +230,8 @@ def test_inception_is_the_network_of_fid(fid_weights: Path, size: int) -> None:
     some = images(2, shape)
     features, logits = theirs(some)
     torch.testing.assert_close(space.features(some)[0].float(), features, rtol=1e-4, atol=1e-5)
-    (encoder,) = space.encoders
-    with torch.inference_mode():
-        ours = encoder.eval().logits(some / 255)
-    torch.testing.assert_close(ours, logits, rtol=1e-4, atol=1e-4)
+    (ours,) = space.logits(space.features(some)) or ()
+    torch.testing.assert_close(ours.float(), logits, rtol=1e-4, atol=1e-4)
 
 
 def test_inception_of_torchvision(tmp_path: Path) -> None:
@@ -262,8 +279,7 @@ def test_inception_v1_knows_photographs() -> None:
     shape = ImageShape(3, 224, 224)
     space = inception_v1_bvlc(shape, argument=str(WEIGHTS / "bvlc_googlenet_rgb_fp16.pth"))
     assert space.name == "inception-v1-bvlc@b02f2813"
-    with torch.inference_mode():
-        logits = space.encoders[0].logits(crops / 255)
+    (logits,) = space.logits(space.features(crops)) or ()
     assert (logits.argmax(dim=1) == labels).sum() >= 20  # of 24
     top5 = logits.topk(5, dim=1).indices
     assert (top5 == labels[:, None]).any(dim=1).sum() >= 23

@@ -45,25 +45,27 @@ def test_two_samples_of_the_same_are_near() -> None:
     real, other = images(64, 3, 32, 32), images(64, 3, 32, 32, seed=1)
     floor = distance(real, other)
     assert 0 < floor < 0.1
-    noisy = (other + torch.randint(0, 30, other.shape).to(torch.uint8)).clamp(0, 255)
-    assert distance(real, noisy) > 3 * floor
+    order = torch.randperm(32 * 32, generator=torch.Generator().manual_seed(0))
+    shuffled = other.flatten(2)[..., order].view_as(other)
+    assert distance(real, shuffled) > 2 * floor
 
 
-@pytest.mark.parametrize("change", [lambda x: x // 2, lambda x: x // 2 + 64, lambda x: x + 20])
-def test_contrast_and_brightness_are_seen(change) -> None:
-    real, other = images(64, 1, 28, 28), images(64, 1, 28, 28, seed=1)
-    assert distance(real, change(other)) > 3 * distance(real, other)
+@pytest.mark.parametrize("change", [lambda x: x / 2, lambda x: x / 2 + 0.25])
+def test_one_brightness_and_contrast_for_all_images_is_not_seen(change) -> None:
+    real, other = (images(64, 1, 28, 28, seed=s).float() / 255 for s in (0, 1))
+    assert distance(real, change(other)) == pytest.approx(distance(real, other), rel=1e-3)
 
 
-def test_a_known_shift() -> None:
-    """Images of one grey level each, 7×7: a patch is c·(1, ..., 1), so W₁ is that of c times the
-    mean of |Σ axis|, and whitening divides by the deviation of c."""
+def test_a_known_distance() -> None:
+    """Images of one grey level each, 7×7: a patch is c·(1, ..., 1), so W₁ is that of the whitened c
+    times the mean of |Σ axis|."""
     rng = np.random.default_rng(0)
-    a, b = rng.uniform(size=500), rng.uniform(size=500) ** 2
+    a, b = rng.uniform(size=500), rng.uniform(size=500) ** 4
     real, fake = (torch.from_numpy(c).float().view(-1, 1, 1, 1).expand(-1, 1, 7, 7) for c in (a, b))
     axes = torch.randn(2000, 49, generator=torch.Generator().manual_seed(1))
     mean_length = float((axes.sum(1) / axes.norm(dim=1)).abs().mean())
-    expected = mean_length * wasserstein_distance(a, b) / a.std()
+    a, b = ((x - x.mean()) / x.std() for x in (a, b))
+    expected = mean_length * wasserstein_distance(a, b)
     measured = sliced_wasserstein(real, fake, patches=500, directions=2000)
     assert measured == pytest.approx(expected, rel=0.05)
 

@@ -10,10 +10,23 @@ import torch
 import gentex
 from gentex.errors import DataError, GentexError
 from gentex.registry import registry
-from gentex.tasks import Outcome, Work
-from gentex.tasks.generation import run
+from gentex.tasks import Outcome, Work, generation
+from gentex.tasks.generation import distribution_scores, feature_space, run
 
 OPTIONS = {"size": 16}
+DIRECTIONS = {
+    "fd": "lower",
+    "fd-infinity": "lower",
+    "kid": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "density": "higher",
+    "coverage": "higher",
+    "swd": "lower",
+    "diversity": "",
+    "copying": "",
+    "near-copies": "",
+}
 
 
 def work(folder: Path, architecture: str = "dcgan[width=4]", **changes: Any) -> Work:
@@ -59,16 +72,18 @@ def oracle(tmp_path: Path) -> Iterator[str]:
 def test_an_outcome_has_scores_with_floor_protocol_curves_and_files(tmp_path: Path) -> None:
     outcome = run(work(tmp_path), samples=50)
     assert isinstance(outcome, Outcome)
-    wanted = {"fd", "kid", "precision", "recall", "density", "coverage", "swd"}
-    assert wanted <= set(outcome.scores)
-    for name in wanted:
-        score = outcome.scores[name]
-        assert score.direction == ("lower" if name in ("fd", "kid", "swd") else "higher")
-        assert score.floor is not None
+    assert list(outcome.scores)[: len(DIRECTIONS)] == list(DIRECTIONS)
+    for name, direction in DIRECTIONS.items():
+        assert outcome.scores[name].direction == direction
+        assert outcome.scores[name].floor is not None
+    assert outcome.scores["copying"].floor == pytest.approx(0.5)
+    assert outcome.scores["near-copies"].floor == pytest.approx(0.02), "one of 50"
+    assert "inception-score" not in outcome.scores, "there is no classifier"
     assert {"train-time", "train-throughput", "sample-throughput", "peak-memory"} <= set(
         outcome.scores
     )
     assert outcome.protocol["N"] == 50
+    assert outcome.protocol["copies of"] == "250 training images"
     assert outcome.protocol["image"] == "1×16×16"
     assert outcome.protocol["features"].startswith("random-conv")
     assert outcome.cost["steps"] == 2
@@ -81,14 +96,17 @@ def test_an_outcome_has_scores_with_floor_protocol_curves_and_files(tmp_path: Pa
 
 def test_the_same_cell_gives_the_same_scores(tmp_path: Path) -> None:
     first, second = (run(work(tmp_path / n), samples=40).scores for n in "ab")
-    for name in ("fd", "kid", "precision", "recall", "density", "coverage", "swd"):
+    for name in DIRECTIONS:
         assert first[name] == second[name]
 
 
 def test_handing_out_training_images_scores_like_the_floor(tmp_path: Path, oracle: str) -> None:
     scores = run(work(tmp_path, oracle), samples=300).scores
     trained = run(work(tmp_path / "gan"), samples=300).scores
-    for name in ("fd", "kid", "swd", "precision", "recall", "coverage"):
+    assert scores["copying"].value > 0.99
+    assert scores["near-copies"].value > 0.99
+    assert scores["diversity"].value == pytest.approx(1, abs=0.15)
+    for name in ("fd", "fd-infinity", "kid", "swd", "precision", "recall", "coverage"):
         value, floor = scores[name].value, scores[name].floor
         assert floor is not None
         assert abs(value - floor) < 0.2 * abs(trained[name].value - floor), name
@@ -116,6 +134,75 @@ def test_a_trained_encoder_is_a_feature_space(tmp_path: Path) -> None:
         run(work(tmp_path / "y"), samples=40, features=f"encoder:{tmp_path / 'gan'}")
 
 
+def test_cached_reference_features_change_no_score(tmp_path: Path) -> None:
+    scores = [
+        run(work(tmp_path / name, cache=cache, hyperparameters={"width": width}), samples=40).scores
+        for name, cache, width in (
+            ("none", None, 4),
+            ("written", tmp_path / "cache", 8),
+            ("read", tmp_path / "cache", 4),
+        )
+    ]
+    assert len(list((tmp_path / "cache").iterdir())) == 2, "of the test and of the training images"
+    for name in DIRECTIONS:
+        assert scores[2][name] == scores[0][name]
+    assert scores[1]["fd"] != scores[0]["fd"]
+
+
+def test_the_inception_score_is_asked_of_classifiers(tmp_path: Path) -> None:
+    file = tmp_path / "sure.py"
+    file.write_text(
+        "import torch, gentex\n"
+        "from gentex.metrics.features import FeatureSpace\n"
+        "class Sure(gentex.Encoder):\n"
+        "    dim = 8\n"
+        "    def encode(self, images):\n"
+        "        return images.mean(dim=(1, 2))[:, :8]\n"
+        "    def classify(self, features):\n"
+        "        return 100 * features\n"
+        "@gentex.register('sure', kind='features')\n"
+        "def sure(image, *, argument='', device='cpu'):\n"
+        "    return FeatureSpace('sure', (Sure(),))\n"
+    )
+    plugin = registry().add_file(file)
+    try:
+        score = run(work(tmp_path), samples=50, features="sure").scores["inception-score"]
+    finally:
+        registry().plugins.remove(plugin)
+    assert (score.direction, score.unit) == ("higher", "")
+    assert 1 <= score.value <= 8
+    assert score.floor is not None
+    assert 1.5 < score.floor <= 8, "that of the test images, whose classes vary"
+
+
+def test_unequal_n_is_refused() -> None:
+    images = gentex.load_dataset("digits", "train", size=8)
+    some = images.batch(range(60)).images.mul(255).to(torch.uint8)
+    space = feature_space("random-conv", images.image, torch.device("cpu"))
+    assert distribution_scores(some[:20], some[20:40], some, space)
+    for real, fake, training in ((20, 19, 60), (19, 20, 60), (20, 20, 19)):
+        with pytest.raises(DataError, match=f"{real} test, {fake} fake and {training} training"):
+            distribution_scores(some[:real], some[:fake], some[:training], space)
+
+
+def test_training_images_are_looked_through_as_far_as_memory_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = gentex.load_dataset("digits", "train", size=8)
+    space = feature_space("random-conv", data.image, torch.device("cpu"))
+    width = sum(encoder.dim for encoder in space.encoders)
+    whole = generation._training_images(data, 300, space)
+    assert len(whole) == len(data)
+    everything = data.batch(range(len(data))).images.mul(255).round().to(torch.uint8)
+    assert sorted(whole.flatten(1).tolist()) == sorted(everything.flatten(1).tolist())
+    assert len(generation._training_images(data, 30, space)) == 150
+    monkeypatch.setattr(generation, "TRAINING_VALUES", 350 * width)
+    fewer = generation._training_images(data, 300, space)
+    assert len(fewer) == 350
+    assert torch.equal(fewer[:300], whole[:300]), "the floor is made of the same images"
+    assert len(generation._training_images(data, 400, space)) == 400
+
+
 def test_a_likelihood_model_reports_bits_per_dimension(tmp_path: Path) -> None:
     scores = run(work(tmp_path, "conv-vae[width=4]"), samples=40).scores
     assert scores["bits-per-dim"].direction == "lower"
@@ -124,8 +211,9 @@ def test_a_likelihood_model_reports_bits_per_dimension(tmp_path: Path) -> None:
 
 
 def test_mistakes(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="at least 2"):
-        run(work(tmp_path), samples=1)
+    with pytest.raises(DataError, match=r"^19 samples .* at least 20 are needed"):
+        run(work(tmp_path), samples=19)
+    assert not list(tmp_path.iterdir()), "and nothing was trained"
     with pytest.raises(GentexError, match="did you mean 'random-conv'"):
         run(work(tmp_path), features="random-cov")
 

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from gentex.builtin.weights import INCEPTION_V1
 from gentex.interfaces import Encoder, ImageShape
 from gentex.metrics.features import weights as files
 from gentex.metrics.features.inception_v3 import require_grey_or_rgb
 from gentex.metrics.features.space import FeatureSpace
 
-FILES = ("bvlc_googlenet_rgb_fp16.pth",)
 SIZE = 224
 
 
@@ -93,9 +93,9 @@ class InceptionV1(Encoder):
         features: Tensor = x.mean(dim=(2, 3))
         return features
 
-    def logits(self, images: Tensor) -> Tensor:
+    def classify(self, features: Tensor) -> Tensor:
         """Logits (N, 1000) of the classes of ImageNet."""
-        logits: Tensor = self.classifier(self.encode(images))
+        logits: Tensor = self.classifier(features)
         return logits
 
 
@@ -107,7 +107,7 @@ def inception_v1_bvlc(
     device: torch.device | str = "cpu",
 ) -> FeatureSpace:
     """Inception-v1 from the file of weights: `inception-v1-bvlc:PATH`, or found by its name."""
-    path = files.find("inception-v1-bvlc", argument or weights, FILES)
+    path = files.find("inception-v1-bvlc", argument or weights, INCEPTION_V1)
     encoder = InceptionV1(image)
     state = {_renamed(name): tensor.float() for name, tensor in files.read(path).items()}
     files.load(encoder, state, path)

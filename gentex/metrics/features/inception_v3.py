@@ -22,17 +22,12 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, max_pool2d
 from torchvision.models import inception as tv
 
+from gentex.builtin.weights import INCEPTION
 from gentex.errors import DataError
 from gentex.interfaces import Encoder, ImageShape
 from gentex.metrics.features import weights as files
 from gentex.metrics.features.space import FeatureSpace
 
-FILES = (
-    "pt_inception-2015-12-05-6726825d.pth",
-    "weights-inception-2015-12-05-6726825d.pth",
-    "inception_v3_google-0cc3c7bd.pth",
-    "inception_v3_google-1a9a5a14.pth",
-)
 SIZE = 299
 
 
@@ -89,9 +84,9 @@ class InceptionV3(Encoder):
         features: Tensor = self.network((rgb - 128) / 128)
         return features
 
-    def logits(self, images: Tensor) -> Tensor:
+    def classify(self, features: Tensor) -> Tensor:
         """Logits (N, classes) for the Inception score; without the bias, as its authors' are."""
-        logits: Tensor = self.encode(images) @ self.classifier.weight.T
+        logits: Tensor = features @ self.classifier.weight.T
         return logits
 
 
@@ -103,7 +98,7 @@ def inception(
     device: torch.device | str = "cpu",
 ) -> FeatureSpace:
     """Inception-v3 from a file of either port's weights: `inception:PATH`, or found by its name."""
-    path = files.find("inception", argument or weights, FILES)
+    path = files.find("inception", argument or weights, INCEPTION)
     state = {k: v for k, v in files.read(path).items() if not k.startswith("AuxLogits.")}
     if "fc.weight" not in state:
         raise DataError(f"{path} holds weights of another network: Inception-v3 has fc.weight")

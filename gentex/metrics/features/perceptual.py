@@ -15,14 +15,13 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
+from gentex.builtin.weights import LPIPS_BACKBONE, LPIPS_HEADS
 from gentex.errors import DataError
 from gentex.interfaces import Encoder, ImageShape
 from gentex.metrics.features import weights as files
 from gentex.metrics.features.inception_v3 import require_grey_or_rgb
 from gentex.metrics.features.space import FeatureSpace
 
-BACKBONE = ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1_imagenet1k_v1_fp16.pth")
-HEADS = ("lpips_v0.1_squeeze.pth", "squeeze.pth")
 SMALLEST = 17
 """Of images with fewer pixels a side nothing is left for the last layers."""
 _TAPS = (1, 4, 7, 9, 10, 11, 12)
@@ -72,8 +71,8 @@ def lpips(
     device: torch.device | str = "cpu",
 ) -> FeatureSpace:
     """LPIPS from a folder, `lpips:FOLDER`, with weights of torchvision's SqueezeNet and heads."""
-    backbone = files.find("lpips", argument or weights, BACKBONE)
-    heads = files.find("lpips", argument or weights, HEADS)
+    backbone = files.find("lpips", argument or weights, LPIPS_BACKBONE)
+    heads = files.find("lpips", argument or weights, LPIPS_HEADS)
     encoder = LPIPS(image)
     state = {f"layers.{k[9:]}": v for k, v in files.read(backbone).items() if k[:9] == "features."}
     # lin0.model.1.weight (1, C, 1, 1) -> heads.0 (C,)

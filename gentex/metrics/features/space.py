@@ -40,6 +40,22 @@ class FeatureSpace:
             for encoder in self.encoders
         ]
 
+    @torch.inference_mode()
+    def logits(self, features: Sequence[Tensor]) -> list[Tensor] | None:
+        """Logits of classes, float64 (N, classes) per encoder, from the features of images.
+
+        None where not all encoders are classifiers: those have a method `classify`, from features
+        to logits.
+        """
+        found: list[Tensor] = []
+        for encoder, rows in zip(self.encoders, features, strict=True):
+            classify = getattr(encoder, "classify", None)
+            if classify is None:
+                return None
+            logits: Tensor = classify(rows.to(encoder.device, torch.float32))
+            found.append(logits.to("cpu", torch.float64))
+        return found
+
 
 def _encode(encoder: Encoder, images: Tensor) -> Tensor:
     images = images.to(encoder.device)

@@ -12,11 +12,14 @@ from huggingface_hub import try_to_load_from_cache
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from gentex.builtin.weights import sha256
 from gentex.errors import DataError
 from gentex.interfaces import Encoder, ImageShape
 from gentex.metrics.features import weights as files
 from gentex.metrics.features.inception_v3 import require_grey_or_rgb
 from gentex.metrics.features.space import FeatureSpace
+
+DINOV2 = "vit_large_patch14_dinov2.lvd142m"
 
 
 class TimmEncoder(Encoder):
@@ -59,14 +62,7 @@ def timm_model(
     weights: a file, or a folder that holds NAME.safetensors or NAME.pth.
     img_size: another size than the model was trained at, for those that can (vision transformers).
     """
-    if not timm.is_model(argument.partition(".")[0]):
-        near = difflib.get_close_matches(argument, timm.list_models(), n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() has the names"
-        raise DataError(f"feature space timm:NAME: timm has no model {argument!r}; {hint}")
-    path = _cached(argument) if weights is None else None
-    if path is None:
-        wanted = (f"{argument}.safetensors", f"{argument}.pth")
-        path = files.find(f"timm:{argument}", weights, wanted)
+    path = _weights(argument, weights)
     options: dict[str, Any] = {"img_size": img_size} if img_size else {}
     try:
         network: Any = timm.create_model(
@@ -102,11 +98,32 @@ def dinov2(
     """
     return timm_model(
         image,
-        argument="vit_large_patch14_dinov2.lvd142m",
+        argument=DINOV2,
         weights=argument or weights,
         device=device,
         img_size=224,
     )
+
+
+def timm_fingerprint(argument: str, root: Path | None) -> str:
+    """Of the space `timm:NAME`; timm alone knows the file of a name, and so torch is imported."""
+    return sha256(_weights(argument, None))
+
+
+def dinov2_fingerprint(argument: str, root: Path | None) -> str:
+    """Of the space `dinov2`."""
+    return sha256(_weights(DINOV2, argument or None))
+
+
+def _weights(name: str, weights: str | Path | None) -> Path:
+    """The file of weights of a model; DataError where timm has no such model, or there is none."""
+    if not timm.is_model(name.partition(".")[0]):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() has the names"
+        raise DataError(f"feature space timm:NAME: timm has no model {name!r}; {hint}")
+    path = _cached(name) if weights is None else None
+    wanted = (f"{name}.safetensors", f"{name}.pth")
+    return path or files.find(f"timm:{name}", weights, wanted)
 
 
 def _cached(name: str) -> Path | None:

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from gentex.builtin.weights import find, sha256
 from gentex.errors import DataError
 
-
-def find(space: str, weights: str | Path | None, names: Sequence[str]) -> Path:
-    """The file of weights for a feature space.
-
-    weights: the file, or a folder that holds one of `names`; None looks in the folder that the
-        environment variable GENTEX_WEIGHTS names, and in torch's cache of downloads.
-    Raises DataError at once where there is none; nothing is ever downloaded.
-    """
-    if weights is not None and Path(weights).is_file():
-        return Path(weights)
-    if weights is not None:
-        if not Path(weights).is_dir():
-            raise DataError(
-                f"feature space {space!r}: {weights} is no file of weights, nor a folder"
-            )
-        folders = [Path(weights)]
-    else:
-        folders = [Path(torch.hub.get_dir()) / "checkpoints"]
-        if os.environ.get("GENTEX_WEIGHTS"):
-            folders.insert(0, Path(os.environ["GENTEX_WEIGHTS"]))
-    for folder in folders:
-        for name in names:
-            if (folder / name).is_file():
-                return folder / name
-    raise DataError(
-        f"feature space {space!r} needs a file of weights, and nothing is downloaded: "
-        f"no {' or '.join(names)} in {', '.join(map(str, folders))}; name the file, or set "
-        f"GENTEX_WEIGHTS to its folder"
-    )
+__all__ = ["find", "load", "read", "short_hash"]
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -68,5 +38,4 @@ def load(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
 
 def short_hash(path: Path) -> str:
     """The first 8 hex digits of the file's sha256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+    return sha256(path)[:8]
