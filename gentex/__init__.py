@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Update,
         randn,
     )
-    from gentex.sampling import sample
+    from gentex.sampling import interpolate, sample
     from gentex.training import train
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "__version__",
     "create",
     "hookimpl",
+    "interpolate",
     "list_architectures",
     "load",
     "load_dataset",
@@ -64,6 +65,7 @@ _HOMES = {
     "load": "gentex.factory",
     "load_dataset": "gentex.data.load",
     "sample": "gentex.sampling",
+    "interpolate": "gentex.sampling",
     "save": "gentex.factory",
     "train": "gentex.training",
 }

@@ -99,7 +99,7 @@ class _Running:
         self.began, self.started = time.monotonic(), timestamp()
         self.log = store.write_job(job).with_name("log.txt")
         threads = str(max(1, (os.cpu_count() or 1) // workers))
-        surroundings = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        shared_out = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         command = [sys.executable, "-m", "gentex.bench.cell", str(store.folder), job.cell.hash]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -108,7 +108,7 @@ class _Running:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **surroundings, COMMAND: command_line()},
+                env={**shared_out, **os.environ, COMMAND: command_line()},
             )
 
     def poll(self) -> Literal["ended", "elsewhere"] | None:

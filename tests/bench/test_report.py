@@ -184,5 +184,6 @@ def test_csv_and_json_hold_every_value(made: tuple[list[Any], Store]) -> None:
         ("a_b[name=50%|x&y<script>]", "0", "3.0"),
     ]
     (table,) = json.loads(render("json", *made))
+    assert [e["cells"] for e in table["environments"]] == [3]
     assert table["rows"][0]["scores"]["fd"]["by_seed"] == {"0": 1.0, "1": 1.5}
     assert table["rows"][0]["scores"]["fd"]["mean"] == 1.25

@@ -33,7 +33,7 @@ def html_report(made: Sequence[Table], store: Store, *, title: str, summary: str
         summary=summary,
         made=timestamp(),
         tables=[_section(table, store) for table in made],
-        environments=_environments(made),
+        environments=environments(made),
     )
 
 
@@ -112,7 +112,7 @@ def _curves(record: Record) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _environments(made: Sequence[Table]) -> list[dict[str, Any]]:
+def environments(made: Sequence[Table]) -> list[dict[str, Any]]:
     """The distinct environments behind the tables, with the number of cells of each."""
     counted: dict[str, dict[str, Any]] = {}
     for table in made:

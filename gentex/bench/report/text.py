@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gentex.bench.report.page import html_report
+from gentex.bench.report.page import environments, html_report
 from gentex.bench.store import Store
 from gentex.bench.table import Table, shown
 
@@ -73,13 +73,14 @@ def _csv(made: Sequence[Table]) -> str:
 
 
 def _json(made: Sequence[Table]) -> str:
-    """Every table with the means, intervals and values by seed; and the records behind it."""
+    """Every table with means, intervals, values by seed, and where and by what they were made."""
     content = [
         {
             "task": table.task,
             "dataset": table.dataset,
             "budget": table.budget,
             "protocol": table.protocol,
+            "environments": environments([table]),
             "rows": [
                 {
                     "architecture": row.label,
