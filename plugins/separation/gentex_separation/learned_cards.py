@@ -5,12 +5,19 @@ from __future__ import annotations
 from gentex import Card, Paper
 
 
-def _card(name: str, target: str, summary: str, paper: Paper, *tags: str) -> Card:
+def _card(
+    name: str,
+    target: str,
+    summary: str,
+    paper: Paper,
+    *tags: str,
+    interfaces: tuple[str, ...] = ("separator",),
+) -> Card:
     return Card(
         name,
         f"gentex_separation.learned.{target}",
         summary,
-        interfaces=("separator",),
+        interfaces=interfaces,
         paper=paper,
         license="MIT",
         tags=("learned", *tags),
@@ -66,5 +73,44 @@ LEARNED = (
         ),
         "cnn",
         "unrolled",
+    ),
+    _card(
+        "deep-prior",
+        "deep_prior:DeepPrior",
+        "two untrained networks, one for each layer, fitted to every image anew",
+        Paper(
+            '"Double-DIP": Unsupervised Image Decomposition via Coupled Deep-Image-Priors',
+            ("Gandelsman, Yosef", "Shocher, Assaf", "Irani, Michal"),
+            2019,
+            "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)",
+            "gandelsman2019double",
+            arxiv="1812.00467",
+        ),
+        "cnn",
+        "untrained",
+    ),
+    _card(
+        "swap",
+        "swap:Swap",
+        "swapping autoencoder: codes for structure and texture, which can be exchanged",
+        Paper(
+            "Swapping Autoencoder for Deep Image Manipulation",
+            (
+                "Park, Taesung",
+                "Zhu, Jun-Yan",
+                "Wang, Oliver",
+                "Lu, Jingwan",
+                "Shechtman, Eli",
+                "Efros, Alexei A.",
+                "Zhang, Richard",
+            ),
+            2020,
+            "Advances in Neural Information Processing Systems (NeurIPS)",
+            "park2020swapping",
+            arxiv="2007.00653",
+        ),
+        "cnn",
+        "gan",
+        interfaces=("separator", "encoder"),
     ),
 )

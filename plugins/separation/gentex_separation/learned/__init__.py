@@ -1,1 +1,1 @@
-"""Separators that learn from composites whose layers are known."""
+"""Separators made of networks: most learn from composites whose layers are known."""
