@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+import gentex
 from gentex.data.decode import read_image, read_picture
 from gentex.data.layers_folder import _read_png
 from gentex.pictures import write_png
@@ -263,3 +264,25 @@ def test_tiles_leave_no_seams(command, tmp_path, monkeypatch):
     Image.fromarray(pixels).save(tmp_path / "large.png")
     assert command("separate", tmp_path / "large.png", "--method", "half", "-o", tmp_path).code == 0
     assert abs(read(tmp_path / "large-structure.png") - (pixels + 127.5) / 2).max() <= 0.5001
+
+
+def test_a_trained_separator_is_taken_from_its_folder(command, photos, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "out"
+    trained = gentex.create("unet", image=gentex.ImageShape(3, 16, 16), width=4, seed=1)
+    torch.nn.init.normal_(trained.tail.bias, generator=torch.Generator().manual_seed(0))
+    gentex.save(trained, run)
+    done = command("separate", photos, "--method", run, "--format", "npy", "-o", out)
+    assert done.code == 1
+    assert "3 of 4 separated" in done.out
+    assert "grey.png: " in done.err
+    assert "is for 3 channels; the photograph has 1" in done.err
+    pixels = read_image(photos / "colour.png")[None].float() / 255
+    expected = trained.eval().separate(pixels).texture[0].detach().permute(1, 2, 0).numpy()
+    assert np.allclose(np.load(out / "colour-texture.npy"), expected, atol=1e-5)
+
+    refused = command("separate", photos, "--method", run, "--strength", 1, "-o", out)
+    assert (refused.code, "takes no --strength" in refused.err) == (2, True)
+    generator = gentex.create("conv-vae", image=gentex.ImageShape(3, 16, 16), width=4)
+    gentex.save(generator, tmp_path / "vae")
+    refused = command("separate", photos, "--method", tmp_path / "vae", "-o", out)
+    assert (refused.code, "is no Separator" in refused.err) == (2, True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
@@ -21,7 +22,7 @@ from gentex.data.decode import Picture, UnreadableError, read_picture
 from gentex.data.files import IMAGE_SUFFIXES
 from gentex.data.layers_folder import MID_GREY
 from gentex.errors import GentexError, unknown
-from gentex.factory import create, hyperparameters
+from gentex.factory import CONFIG, create, hyperparameters, load
 from gentex.interfaces import Layers, Separator
 from gentex.pictures import Levels, write_png
 from gentex.registry import Found, import_target, registry
@@ -35,7 +36,13 @@ GAP = 8  # white pixels between the pictures of a sheet
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="PHOTO|DIR...")
-@click.option("--method", default="rtv", show_default=True, help="A separator: `gentex list`.")
+@click.option(
+    "--method",
+    default="rtv",
+    show_default=True,
+    metavar="NAME|RUN",
+    help="A separator (`gentex list`), or the folder of a trained one.",
+)
 @click.option("--strength", type=float, help="How much becomes texture, where the method has it.")
 @click.option(
     "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="Any hyperparameter."
@@ -66,10 +73,8 @@ def separate(
     Learned methods use the weights that come with them. A file that cannot be read is named and
     skipped, and the exit code is then 1.
     """
-    found = _separator(method)
-    values = _hyperparameters(found, given, strength)
-    _create(found, (3, 64, 64), values)  # so that what is wrong with them is said at once
     target = find_device(device)
+    separator = _separator(method, given, strength, target)
     photographs, skipped = _photographs(inputs)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
@@ -83,27 +88,53 @@ def separate(
             bars.update(bar, description=name)
             try:
                 picture = read_picture(path)
+                model = separator(picture.pixels.shape)
             except UnreadableError as error:
                 skipped.append(str(error))
+            except GentexError as error:
+                skipped.append(f"{path}: {error}")
             else:
-                model = _create(found, picture.pixels.shape, values).to(target).eval()
                 layers = separate_tiled(model, picture.pixels[None], tile=TILE, overlap=OVERLAP)
                 _write(output, picture, layers, name, ending, int(depth))
                 done += 1
             bars.advance(bar)
     for reason in skipped:
         click.echo(f"skipped {reason}", err=True)
-    click.echo(f"{done} of {len(photographs)} separated by {found.card.name}; in {output}")
+    click.echo(f"{done} of {len(photographs)} separated by {method}; in {output}")
     if skipped:
         click.get_current_context().exit(1)
 
 
-def _separator(method: str) -> Found:
+def _separator(
+    method: str, given: Sequence[str], strength: float | None, device: torch.device
+) -> Callable[[Sequence[int]], Separator]:
+    """The separator for images of a shape; what is wrong with its hyperparameters is said here."""
+    if (Path(method) / CONFIG).is_file():
+        if given or strength is not None:
+            raise GentexError(f"{method} is trained: it takes no --strength and no --parameter")
+        return _trained(method, device)
     found = registry().resolve("architecture", method)
     if not _separates(found):
         names = registry().names("architecture")
         raise unknown("separator", method, [n for n, f in names.items() if _separates(f)])
-    return found
+    values = _hyperparameters(found, given, strength)
+    _create(found, (3, 64, 64), values)
+    return lambda shape: _create(found, shape, values).to(device).eval()
+
+
+def _trained(run: str, device: torch.device) -> Callable[[Sequence[int]], Separator]:
+    model = load(run, device=device).eval()
+    if not isinstance(model, Separator):
+        raise GentexError(f"{run} holds {model.config['architecture']!r}, which is no Separator")
+    trained: Separator = model
+
+    def fitting(shape: Sequence[int]) -> Separator:
+        channels = model.config["image"][0]
+        if shape[0] != channels:
+            raise GentexError(f"{run} is for {channels} channels; the photograph has {shape[0]}")
+        return trained
+
+    return fitting
 
 
 def _separates(found: Found) -> bool:
