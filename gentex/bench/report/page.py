@@ -102,8 +102,8 @@ def _curves(record: Record) -> str:
         for (name, points), colour in zip(curves.items(), CURVE_COLOURS * 9, strict=False):
             steps, values = zip(*points, strict=True)
             # Without a marker a run too short for a line would show nothing.
-            marker = "." if len(points) < MARKED else ""
-            axes.plot(steps, values, marker, ls="-", label=name, linewidth=1.2, color=colour)
+            marker = "." if len(points) < MARKED else None
+            axes.plot(steps, values, marker=marker, label=name, linewidth=1.2, color=colour)
         axes.set_xlabel("step")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=7)
