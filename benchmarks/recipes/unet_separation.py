@@ -2,8 +2,8 @@
 
     python benchmarks/recipes/unet_separation.py RUN
 
-trains on composites of all three levels, with textures from two folders of photographs below the
-data root besides the package's own, and writes RUN/unet.safetensors: three channels, in half
+trains on composites over all three levels at once, with textures from two folders of photographs
+below the data root besides the package's own, and writes RUN/unet.safetensors: three channels, half
 precision. It goes on from its last checkpoint when it is called again.
 """
 
@@ -23,41 +23,35 @@ from gentex import Batch, Layers
 from gentex.data import Dataset
 
 FOLDERS = ("textures/dtd10_subset", "textures/kth_tips_grey")
-LEVELS = ("easy", "medium", "hard")
-STEPS = 24_000
+LEVELS = {"amplitude": (0.03, 0.12), "scale": (1.0, 7.0)}  # from that of easy to that of hard
+STEPS = 5000
 BATCH = 16
 SIZE = 64
 GREY = 4  # one image in so many
 
 
-class EveryLevel(Dataset):
-    """Composites of all levels, in turn; every fourth image of a batch is grey."""
+class SomeGrey(Dataset):
+    """A dataset of colour images with layers, in which every fourth image of a batch is grey."""
 
-    def __init__(self, levels: Sequence[Dataset]) -> None:
-        first = levels[0]
-        super().__init__("composites", first.split, first.image, skipped=first.skipped)
-        self.levels = levels
+    def __init__(self, colour: Dataset) -> None:
+        super().__init__(colour.name, colour.split, colour.image, skipped=colour.skipped)
+        self.colour = colour
 
     def __len__(self) -> int:
-        return sum(map(len, self.levels))
+        return len(self.colour)
 
     def batch(self, indices: Sequence[int] | Tensor) -> Batch:
-        """The items at `indices`, ordered by level."""
-        index = torch.as_tensor(indices)
-        count = len(self.levels)
-        parts = [
-            level.batch(index[index % count == k] // count).layers
-            for k, level in enumerate(self.levels)
-            if bool((index % count == k).any())
-        ]
-        structure, texture = (_some_grey(torch.cat(layer)) for layer in zip(*parts, strict=True))
-        return Batch(structure + texture, layers=Layers(structure, texture))
+        """The items at `indices`."""
+        batch = self.colour.batch(indices)
+        assert batch.layers is not None
+        layers = Layers(*map(_every_fourth_grey, batch.layers))
+        return Batch(layers.image, layers=layers)
 
     def to(self, device: torch.device | str) -> Self:
-        return type(self)([level.to(device) for level in self.levels])
+        return type(self)(self.colour.to(device))
 
 
-def _some_grey(layer: Tensor) -> Tensor:
+def _every_fourth_grey(layer: Tensor) -> Tensor:
     layer[::GREY] = layer[::GREY].mean(1, keepdim=True)
     return layer
 
@@ -73,19 +67,18 @@ def main(
     run: Path, data: Path | None, architecture: str, steps: int, precision: str, seed: int
 ) -> None:
     """Train, and write the weights into the folder RUN."""
-    folders = "+".join(FOLDERS)
-    dataset = EveryLevel(
-        [
-            gentex.load_dataset(
-                f"composites:{level}+{folders}", "train", root=data, size=SIZE, channels=3
-            )
-            for level in LEVELS
-        ]
+    dataset = gentex.load_dataset(
+        "composites:medium+" + "+".join(FOLDERS),
+        "train",
+        root=data,
+        size=SIZE,
+        channels=3,
+        **LEVELS,
     )
     model = gentex.create(architecture, image=dataset.image, seed=seed, steps=steps)
     history = gentex.train(
         model,
-        dataset,
+        SomeGrey(dataset),
         steps=steps,
         batch_size=BATCH,
         seed=seed,
