@@ -10,6 +10,7 @@ al. 2012, eq. 3,
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gentex.errors import DataError
@@ -57,7 +58,14 @@ def kernel_distance_subsets(
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T).div_(x.shape[1]).add_(1).pow_(3)
+    return _products(x, y).div_(x.shape[1]).add_(1).pow_(3)
+
+
+def _products(x: Tensor, y: Tensor) -> Tensor:
+    """xᵢᵀyⱼ for all i and j."""
+    if x.device.type != "cpu":
+        return x @ y.T
+    return torch.from_numpy(x.numpy() @ y.numpy().T)  # where y is x, NumPy takes half of them
 
 
 def _within(x: Tensor, chunk: int) -> float:
