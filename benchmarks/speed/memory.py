@@ -46,8 +46,10 @@ MIB = 1024  # ru_maxrss is in KiB on Linux
 
 def photograph(path: Path) -> None:
     """A JPEG of 4000×3000."""
-    coffee: Any = data.coffee()
-    enlarged = np.asarray(Image.fromarray(coffee).resize(SIZE, Image.Resampling.BICUBIC))
+    photographs: Any = data  # has types for some of its functions only
+    enlarged = np.asarray(
+        Image.fromarray(photographs.coffee()).resize(SIZE, Image.Resampling.BICUBIC)
+    )
     noise = np.random.default_rng(0).normal(0, 6, enlarged.shape)
     Image.fromarray((enlarged + noise).clip(0, 255).astype(np.uint8)).save(path, quality=92)
 

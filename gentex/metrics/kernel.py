@@ -10,6 +10,7 @@ al. 2012, eq. 3,
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -26,11 +27,7 @@ def kernel_distance(real: Tensor, fake: Tensor, *, chunk: int = 1024) -> float:
 
     chunk: rows of a kernel matrix in memory at a time.
     """
-    real, fake = as_pair(real, fake)
-    m, n = len(real), len(fake)
-    within = _within(real, chunk) / (m * (m - 1)) + _within(fake, chunk) / (n * (n - 1))
-    between = sum(float(_kernel(rows, fake).sum()) for rows in real.split(chunk))
-    return within - 2 * between / (m * n)
+    return _squared_mmd(*as_pair(real, fake), chunk)
 
 
 def kernel_distance_subsets(
@@ -51,21 +48,34 @@ def kernel_distance_subsets(
     estimates = []
     for _ in range(subsets):
         # Fake first: the order in which torch-fidelity draws.
-        some_fake = fake[rng.choice(len(fake), size, replace=False)]
-        some_real = real[rng.choice(len(real), size, replace=False)]
-        estimates.append(kernel_distance(some_real, some_fake))
+        some_fake = _rows(fake, rng.choice(len(fake), size, replace=False))
+        some_real = _rows(real, rng.choice(len(real), size, replace=False))
+        estimates.append(_squared_mmd(some_real, some_fake, size))
     return float(np.mean(estimates)), float(np.std(estimates))
 
 
+def _rows(x: Tensor, chosen: npt.NDArray[np.int64]) -> Tensor:
+    return torch.from_numpy(x.numpy()[chosen]) if x.device.type == "cpu" else x[chosen]
+
+
+def _squared_mmd(real: Tensor, fake: Tensor, chunk: int) -> float:
+    m, n = len(real), len(fake)
+    within = _within(real, chunk) / (m * (m - 1)) + _within(fake, chunk) / (n * (n - 1))
+    between = sum(_sum(_kernel(rows, fake)) for rows in real.split(chunk))
+    return within - 2 * between / (m * n)
+
+
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return _products(x, y).div_(x.shape[1]).add_(1).pow_(3)
-
-
-def _products(x: Tensor, y: Tensor) -> Tensor:
-    """xᵢᵀyⱼ for all i and j."""
     if x.device.type != "cpu":
-        return x @ y.T
-    return torch.from_numpy(x.numpy() @ y.numpy().T)  # where y is x, NumPy takes half of them
+        return (x @ y.T).div_(x.shape[1]).add_(1).pow_(3)
+    # Where y is x, NumPy computes half of the products. PyTorch's threads stay out of it: those of
+    # two libraries that take turns get in each other's way.
+    base = x.numpy() @ y.numpy().T
+    base /= x.shape[1]
+    base += 1
+    cube = base * base
+    cube *= base
+    return torch.from_numpy(cube)
 
 
 def _within(x: Tensor, chunk: int) -> float:
@@ -75,5 +85,9 @@ def _within(x: Tensor, chunk: int) -> float:
         rows = x[start : start + chunk]
         block = _kernel(rows, x[start:])
         square = block[:, : len(rows)]
-        total += 2 * float(block.sum()) - float(square.sum()) - float(square.trace())
+        total += 2 * _sum(block) - _sum(square) - float(square.trace())
     return total
+
+
+def _sum(block: Tensor) -> float:
+    return float(block.numpy().sum() if block.device.type == "cpu" else block.sum())
