@@ -22,6 +22,8 @@ from gentex.registry import Found, import_target, registry
 from gentex.seeding import seeded
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MARGIN = 1 << 24
+"""Bytes by which a network may be larger than its weights without a closer look."""
 
 
 def create(
@@ -132,6 +134,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Any:
         raise CheckpointError(f"{folder / CONFIG}: {where}: {first['msg']}") from None
     reference = config.architecture
     found = registry().resolve("architecture", reference)
+    _check_size(found, config, folder)
     try:
         # A seed, so that the weights that are about to be replaced cost no global random numbers.
         model = _build(found, config.image, config.hyperparameters, seed=0)
@@ -155,6 +158,25 @@ class _Config(pydantic.BaseModel):
     architecture: str
     image: tuple[int, int, int]
     hyperparameters: dict[str, Any]
+
+
+def _check_size(found: Found, config: _Config, folder: Path) -> None:
+    """Refuse, before anything is allocated, a network many times larger than its weights.
+
+    It is built without storage; where that does not go, it is left to the allocator to refuse it.
+    """
+    try:
+        with torch.device("meta"):
+            model = _build(found, config.image, config.hyperparameters, seed=0)
+        needed = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+        there = (folder / WEIGHTS).stat().st_size
+    except Exception:
+        return
+    if needed > 16 * there + MARGIN:
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not fit {config.architecture!r}: it has {there} bytes where "
+            f"{folder / CONFIG} asks for {needed}"
+        )
 
 
 def _build(

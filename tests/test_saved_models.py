@@ -185,6 +185,13 @@ def test_whatever_a_config_holds_loading_ends_in_words(tmp_path, key, data):
         gentex.load(tmp_path)
 
 
+def test_a_network_far_larger_than_its_weights_is_not_even_built(tmp_path):
+    gentex.save(gentex.create("small", image=IMAGE), tmp_path)
+    edit(tmp_path, lambda config: config.update({"image": [50_000_000, 8, 8]}))
+    with pytest.raises(errors.CheckpointError, match=r"bytes where .* asks for \d{9,}"):
+        gentex.load(tmp_path)
+
+
 def pickled(path: Path) -> bytes:
     class Attack:
         def __reduce__(self) -> tuple:
