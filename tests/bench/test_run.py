@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -77,7 +78,13 @@ def test_interrupting_loses_the_running_cells_only(
 ) -> None:
     command = [sys.executable, "-u", "-m", "gentex.bench", *names("fine", "hang")]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Tests that were started in the background have inherited that SIGINT is ignored.
+        preexec_fn=functools.partial(signal.signal, number, signal.SIG_DFL),
     )
     watchdog = threading.Timer(120, process.kill)
     watchdog.start()
