@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ class Processes:
             torch.cuda.set_device(self.device)
         if self.size > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            atexit.register(_leave)  # gloo's threads may abort a process that ends with them
 
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Give every process the values that the first has, in one message per type."""
@@ -78,3 +80,8 @@ class Processes:
         """Wait for every process."""
         if self.size > 1:
             dist.barrier()
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
