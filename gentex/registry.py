@@ -46,7 +46,7 @@ class Plugin:
     file: Path | None = None
 
     def sources(self) -> dict[str, Path]:
-        """The Python files of the plugin by name: its file, or every module of its package."""
+        """The files of the plugin by name: its one file, or all of its package, weights too."""
         if self.file is not None:
             return {self.file.name: self.file}
         try:
@@ -58,10 +58,15 @@ class Plugin:
         if spec.submodule_search_locations is None:
             return {Path(spec.origin).name: Path(spec.origin)} if spec.origin else {}
         roots = map(Path, spec.submodule_search_locations)
-        return {str(file.relative_to(root)): file for root in roots for file in root.rglob("*.py")}
+        return {
+            str(file.relative_to(root)): file
+            for root in roots
+            for file in root.rglob("*")
+            if file.is_file() and "__pycache__" not in file.parts
+        }
 
     def code_hash(self) -> str:
-        """sha256 over the plugin's source files, names and contents."""
+        """sha256 over the plugin's files, names and contents."""
         import hashlib  # listing does without, and should start at once
 
         digest = hashlib.sha256()

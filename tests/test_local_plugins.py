@@ -140,7 +140,7 @@ def test_register_takes_the_fields_of_a_card(site):
 # What can change a result
 
 
-def test_the_code_hash_covers_every_module_of_a_package(site):
+def test_the_code_hash_covers_every_file_of_a_package(site):
     package = site.folder / "packed"
     (package / "3d").mkdir(parents=True)
     site.install("packed", cards=("a",))
@@ -154,7 +154,13 @@ def test_the_code_hash_covers_every_module_of_a_package(site):
     changed = plugin.code_hash()
     assert changed != before
     (package / "3d" / "deep.py").rename(package / "3d" / "deeper.py")
-    assert plugin.code_hash() not in (before, changed)
+    renamed = plugin.code_hash()
+    assert renamed not in (before, changed)
+    (package / "__pycache__").mkdir(exist_ok=True)
+    (package / "__pycache__" / "deep.cpython.pyc").write_bytes(b"compiled")
+    assert plugin.code_hash() == renamed
+    (package / "3d" / "net.safetensors").write_bytes(b"weights")
+    assert plugin.code_hash() not in (before, changed, renamed)
 
 
 @pytest.mark.parametrize("kind", ["module", "file", "namespace"])

@@ -2,7 +2,7 @@
 
     python benchmarks/recipes/unet_separation.py RUN
 
-trains on composites over all three levels at once, with textures from two folders of photographs
+trains on composites of all three levels at once, with textures from two folders of photographs
 below the data root besides the package's own, and writes RUN/unet.safetensors: three channels, half
 precision. It goes on from its last checkpoint when it is called again.
 """
@@ -23,37 +23,47 @@ from gentex import Batch, Layers
 from gentex.data import Dataset
 
 FOLDERS = ("textures/dtd10_subset", "textures/kth_tips_grey")
-LEVELS = {"amplitude": (0.03, 0.12), "scale": (1.0, 7.0)}  # from that of easy to that of hard
-STEPS = 5000
+LEVELS = ("easy", "medium", "hard")
+STEPS = 30_000
 BATCH = 16
 SIZE = 64
+BANKS = 4  # seeds of each level: so many times the structures and textures of one
 GREY = 4  # one image in so many
 
 
-class SomeGrey(Dataset):
-    """A dataset of colour images with layers, in which every fourth image of a batch is grey."""
+class AllLevels(Dataset):
+    """Composites of several seeds and levels: every batch is of one seed and of all levels.
 
-    def __init__(self, colour: Dataset) -> None:
-        super().__init__(colour.name, colour.split, colour.image, skipped=colour.skipped)
-        self.colour = colour
+    The first image of a batch and every fourth after it are grey.
+    """
+
+    def __init__(self, banks: Sequence[Sequence[Dataset]]) -> None:
+        first = banks[0][0]
+        super().__init__("composites of all levels", "train", first.image, skipped=first.skipped)
+        self.banks = banks
 
     def __len__(self) -> int:
-        return len(self.colour)
+        return len(self.banks[0][0])
 
     def batch(self, indices: Sequence[int] | Tensor) -> Batch:
-        """The items at `indices`."""
-        batch = self.colour.batch(indices)
-        assert batch.layers is not None
-        layers = Layers(*map(_every_fourth_grey, batch.layers))
+        """The items at `indices`, level after level."""
+        index = torch.as_tensor(indices)
+        levels = self.banks[int(index[0]) % len(self.banks)]
+        parts = [
+            data.batch(index[place :: len(levels)])
+            for place, data in enumerate(levels)
+            if place < len(index)
+        ]
+        layers = Layers(
+            torch.cat([part.layers.structure for part in parts if part.layers]),
+            torch.cat([part.layers.texture for part in parts if part.layers]),
+        )
+        for layer in layers:
+            layer[::GREY] = layer[::GREY].mean(1, keepdim=True)
         return Batch(layers.image, layers=layers)
 
     def to(self, device: torch.device | str) -> Self:
-        return type(self)(self.colour.to(device))
-
-
-def _every_fourth_grey(layer: Tensor) -> Tensor:
-    layer[::GREY] = layer[::GREY].mean(1, keepdim=True)
-    return layer
+        return type(self)([[data.to(device) for data in levels] for levels in self.banks])
 
 
 @click.command()
@@ -61,24 +71,32 @@ def _every_fourth_grey(layer: Tensor) -> Tensor:
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Else GENTEX_DATA.")
 @click.option("--architecture", default="unet", show_default=True)
 @click.option("--steps", default=STEPS, show_default=True)
-@click.option("--precision", default="bf16", show_default=True)
+@click.option("--precision", default="fp32", show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     run: Path, data: Path | None, architecture: str, steps: int, precision: str, seed: int
 ) -> None:
     """Train, and write the weights into the folder RUN."""
-    dataset = gentex.load_dataset(
-        "composites:medium+" + "+".join(FOLDERS),
-        "train",
-        root=data,
-        size=SIZE,
-        channels=3,
-        **LEVELS,
-    )
+    folders = "+".join(FOLDERS)
+    banks = [
+        [
+            gentex.load_dataset(
+                f"composites:{level}+{folders}",
+                "train",
+                root=data,
+                size=SIZE,
+                channels=3,
+                seed=bank,
+            )
+            for level in LEVELS
+        ]
+        for bank in range(BANKS)
+    ]
+    dataset = AllLevels(banks)
     model = gentex.create(architecture, image=dataset.image, seed=seed, steps=steps)
     history = gentex.train(
         model,
-        SomeGrey(dataset),
+        dataset,
         steps=steps,
         batch_size=BATCH,
         seed=seed,

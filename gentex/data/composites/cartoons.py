@@ -25,12 +25,12 @@ from gentex.data.composites.sources import photographs
 
 def kuwahara_cartoons(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Windows of the training photographs, each pixel the mean of its most even neighbourhood."""
-    return _windows(_cartoons("train"), n, h, w, channels, rng)
+    return _windows(_cartoons("train", kuwahara), n, h, w, channels, rng)
 
 
 def segment_cartoons(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Windows of the test photographs, segmented, with a ramp in every segment."""
-    return _windows(_cartoons("test"), n, h, w, channels, rng)
+    return _windows(_cartoons("test", segments), n, h, w, channels, rng)
 
 
 def kuwahara(photograph: Tensor, radius: int = 4, passes: int = 3) -> Tensor:
@@ -71,12 +71,8 @@ def segments(photograph: Tensor) -> Tensor:
     return torch.from_numpy(filled).permute(2, 0, 1).float().clamp(0, 1)
 
 
-_METHODS: dict[str, Callable[[Tensor], Tensor]] = {"train": kuwahara, "test": segments}
-
-
 @functools.cache
-def _cartoons(split: str) -> tuple[Tensor, ...]:
-    smooth = _METHODS[split]
+def _cartoons(split: str, smooth: Callable[[Tensor], Tensor]) -> tuple[Tensor, ...]:
     return tuple(smooth(_at_most(640, x)) for x in photographs(split, "structure").values())
 
 

@@ -95,3 +95,30 @@ def lattice(
         u + bend * smooth_noise(n, h, w, 3 * wavelength, rng),
         v + bend * smooth_noise(n, h, w, 3 * wavelength, rng),
     )
+
+
+def colours(n: int, channels: int, rng: torch.Generator) -> Tensor:
+    """Colours (n, channels, 1, 1): any lightness, and a saturation as in photographs."""
+    light = uniform(0.02, 0.98, n, 1, 1, 1, rng=rng)
+    if channels == 1:
+        return light
+    chroma = torch.randn(n, channels, 1, 1, generator=rng)
+    saturation = 0.2 * torch.rand(n, 1, 1, 1, generator=rng).square()
+    return (light + saturation * (chroma - chroma.mean(1, keepdim=True))).clamp(0, 1)
+
+
+def shaded(colour: Tensor, y: Tensor, x: Tensor, rng: torch.Generator) -> Tensor:
+    """A colour (n, c, 1, 1) with a ramp of random slope over y, x in about [-1, 1]."""
+    n = len(colour)
+    slope = 0.2 * torch.rand(n, 1, 1, generator=rng).square()
+    angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
+    ramp = slope * (angle.cos() * x + angle.sin() * y)
+    return (colour + ramp[:, None]).clamp(0, 1)
+
+
+def ramp(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
+    """A smooth blend (n, channels, h, w) of nine random colours around one of them."""
+    corners = torch.stack([colours(n, channels, rng) for _ in range(9)], -1).view(n, channels, 3, 3)
+    spread = torch.rand(n, 1, 1, 1, generator=rng)
+    corners = corners[:, :, 1:2, 1:2].lerp(corners, spread)
+    return functional.interpolate(corners, (h, w), mode="bilinear", align_corners=True)

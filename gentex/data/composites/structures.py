@@ -1,7 +1,7 @@
 """Structures, one function a family: `(n, h, w, channels, rng) -> (n, channels, h, w)` in [0, 1].
 
 Flat or gently shaded areas that end at sharp, antialiased edges, and nothing that repeats finely.
-Cartoons of photographs are in `gentex.data.composites.cartoons`.
+Cartoons of photographs are in `gentex.data.composites.cartoons`, more drawings in `drawings`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gentex.data.composites import cartoons
-from gentex.data.composites.fields import grid, smooth_noise, uniform
+from gentex.data.composites import cartoons, drawings
+from gentex.data.composites.fields import (
+    colours,
+    grid,
+    ramp,
+    shaded,
+    smooth_noise,
+    uniform,
+)
 
 Structure = Callable[[int, int, int, int, torch.Generator], Tensor]
 
 
 def dead_leaves(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Lobed leaves that hide each other, radii by the scale-invariant law r⁻³ (Lee et al. 2001)."""
-    canvas = _colours(n, channels, rng).expand(-1, -1, h, w).clone()
+    canvas = colours(n, channels, rng).expand(-1, -1, h, w).clone()
     smallest = float(uniform(5, 14, 1, rng=rng))
     largest = max(min(h, w) / 2.5, 1.5 * smallest)
     # A mean leaf covers 2π r₀² ln(r₁ / r₀); three layers of leaves hide nearly all background.
@@ -40,7 +47,7 @@ def dead_leaves(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> 
             phase = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
             outline = outline + size * torch.cos(lobes * angle + phase)
         alpha = (0.5 + radius * outline - (x * x + y * y).sqrt()).clamp(0, 1)
-        leaf = _shaded(_colours(n, channels, rng), y / radius, x / radius, rng)
+        leaf = shaded(colours(n, channels, rng), y / radius, x / radius, rng)
         top = (uniform(-half, h - half, n, rng=rng)).long().tolist()
         left = (uniform(-half, w - half, n, rng=rng)).long().tolist()
         for i in range(n):
@@ -57,7 +64,7 @@ def dead_leaves(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> 
 def ramps(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Shading ramps that meet along a few straight and curved edges."""
     y, x = grid(h, w)
-    canvas = _ramp(n, h, w, channels, rng)
+    canvas = ramp(n, h, w, channels, rng)
     for _ in range(9):
         angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
         across = angle.cos() * (x - w / 2) + angle.sin() * (y - h / 2)
@@ -65,7 +72,7 @@ def ramps(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor
         alpha = (0.5 + across + bow - uniform(-0.1, 0.7, n, 1, 1, rng=rng) * max(h, w) / 2).clamp(
             0, 1
         )
-        canvas = canvas.lerp(_ramp(n, h, w, channels, rng), alpha[:, None])
+        canvas = canvas.lerp(ramp(n, h, w, channels, rng), alpha[:, None])
     return canvas
 
 
@@ -74,11 +81,11 @@ def islands(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tens
     length = uniform(0.05, 0.13, n, 1, 1, rng=rng) * min(h, w)
     height = smooth_noise(n, h, w, length, rng)
     height = functional.interpolate(height[:, None], scale_factor=2, mode="bicubic")[:, 0]
-    canvas = _colours(n, channels, rng).expand(-1, -1, 2 * h, 2 * w)
+    canvas = colours(n, channels, rng).expand(-1, -1, 2 * h, 2 * w)
     level = torch.full((n, 1, 1), -1.8)
     for _ in range(5):
         level = level + uniform(0.3, 1.2, n, 1, 1, rng=rng)
-        canvas = torch.where((height > level)[:, None], _colours(n, channels, rng), canvas)
+        canvas = torch.where((height > level)[:, None], colours(n, channels, rng), canvas)
     shade = 0.1 * smooth_noise(n, h, w, min(h, w) / 3, rng)
     shade = shade * torch.rand(n, 1, 1, generator=rng)
     return (functional.avg_pool2d(canvas, 2) + shade[:, None]).clamp(0, 1)
@@ -87,7 +94,7 @@ def islands(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tens
 def polygons(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Triangles, boxes and thin bars of any direction that hide each other."""
     y, x = grid(h, w)
-    canvas = _ramp(n, h, w, channels, rng)
+    canvas = ramp(n, h, w, channels, rng)
     for _ in range(30):
         cy, cx = uniform(0, h, n, 1, 1, rng=rng), uniform(0, w, n, 1, 1, rng=rng)
         angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
@@ -102,7 +109,7 @@ def polygons(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Ten
             turn = angle + side * sides
             across = turn.cos() * (x - cx) + turn.sin() * (y - cy)
             inside = torch.minimum(inside, (width if side % 2 else size) - across)
-        shape = _shaded(_colours(n, channels, rng), (y - cy) / size, (x - cx) / size, rng)
+        shape = shaded(colours(n, channels, rng), (y - cy) / size, (x - cx) / size, rng)
         canvas = canvas.lerp(shape, (0.5 + inside).clamp(0, 1)[:, None])
     return canvas
 
@@ -120,29 +127,29 @@ def voronoi(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tens
         nearer = distance < first
         second = torch.where(nearer, first, torch.minimum(second, distance))
         first = torch.where(nearer, distance, first)
-        colour = _shaded(_colours(n, channels, rng), (y - py[cell]) / h, (x - px[cell]) / h, rng)
+        colour = shaded(colours(n, channels, rng), (y - py[cell]) / h, (x - px[cell]) / h, rng)
         canvas = torch.where(nearer[:, None], colour, canvas)
     drawn = torch.rand(n, 1, 1, generator=rng) < 1 / 3
     width = uniform(3, 8, n, 1, 1, rng=rng)
     border = drawn & (second - first < width)
-    canvas = torch.where(border[:, None], _colours(n, channels, rng), canvas)
+    canvas = torch.where(border[:, None], colours(n, channels, rng), canvas)
     return functional.avg_pool2d(canvas, 2)
 
 
 def discs_and_curves(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
     """Shaded discs under and over curved strokes of even width."""
     y, x = grid(h, w)
-    canvas = _ramp(n, h, w, channels, rng)
+    canvas = ramp(n, h, w, channels, rng)
     for layer in range(12):
         cy, cx = uniform(0, h, n, 1, 1, rng=rng), uniform(0, w, n, 1, 1, rng=rng)
         radius = min(h, w) * uniform(0.05, 0.28, n, 1, 1, rng=rng)
         distance = ((y - cy).square() + (x - cx).square()).sqrt()
-        disc = _shaded(_colours(n, channels, rng), (y - cy) / radius, (x - cx) / radius, rng)
+        disc = shaded(colours(n, channels, rng), (y - cy) / radius, (x - cx) / radius, rng)
         canvas = canvas.lerp(disc, (0.5 + radius - distance).clamp(0, 1)[:, None])
         if layer % 3 == 2:
             width = uniform(0.8, 3.5, n, 1, 1, rng=rng)
             alpha = (0.5 + width - _curve_distance(n, h, w, rng)).clamp(0, 1)
-            canvas = canvas.lerp(_colours(n, channels, rng).expand_as(canvas), alpha[:, None])
+            canvas = canvas.lerp(colours(n, channels, rng).expand_as(canvas), alpha[:, None])
     return canvas
 
 
@@ -165,41 +172,16 @@ def _curve_distance(n: int, h: int, w: int, rng: torch.Generator) -> Tensor:
     return nearest.sqrt()
 
 
-def _colours(n: int, channels: int, rng: torch.Generator) -> Tensor:
-    """Colours (n, channels, 1, 1): any lightness, and a saturation as in photographs."""
-    light = uniform(0.02, 0.98, n, 1, 1, 1, rng=rng)
-    if channels == 1:
-        return light
-    chroma = torch.randn(n, channels, 1, 1, generator=rng)
-    saturation = 0.2 * torch.rand(n, 1, 1, 1, generator=rng).square()
-    return (light + saturation * (chroma - chroma.mean(1, keepdim=True))).clamp(0, 1)
-
-
-def _shaded(colour: Tensor, y: Tensor, x: Tensor, rng: torch.Generator) -> Tensor:
-    """A colour (n, c, 1, 1) with a ramp of random slope over y, x in about [-1, 1]."""
-    n = len(colour)
-    slope = 0.2 * torch.rand(n, 1, 1, generator=rng).square()
-    angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
-    ramp = slope * (angle.cos() * x + angle.sin() * y)
-    return (colour + ramp[:, None]).clamp(0, 1)
-
-
-def _ramp(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:
-    """A smooth blend (n, channels, h, w) of nine random colours around one of them."""
-    corners = torch.stack([_colours(n, channels, rng) for _ in range(9)], -1).view(
-        n, channels, 3, 3
-    )
-    spread = torch.rand(n, 1, 1, 1, generator=rng)
-    corners = corners[:, :, 1:2, 1:2].lerp(corners, spread)
-    return functional.interpolate(corners, (h, w), mode="bilinear", align_corners=True)
-
-
 STRUCTURES: dict[str, dict[str, Structure]] = {
     "train": {
         "dead-leaves": dead_leaves,
         "ramps": ramps,
         "islands": islands,
         "polygons": polygons,
+        "mondrian": drawings.mondrian,
+        "coasts": drawings.coasts,
+        "contours": drawings.contours,
+        "stars": drawings.stars,
         "kuwahara-cartoons": cartoons.kuwahara_cartoons,
     },
     "test": {

@@ -73,6 +73,30 @@ def test_it_works_at_any_size(name):
         assert layers.texture.abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_an_ensemble_turns_with_the_image_and_trains_as_the_network_does(name):
+    image = ImageShape(3, 24, 16)
+    plain, ensemble = (
+        gentex.create(name, image=image, seed=0, **SMALL[name], ensemble=e).eval()
+        for e in (False, True)
+    )
+    for model in (plain, ensemble):
+        torch.manual_seed(1)
+        torch.nn.init.normal_([*model.parameters()][-2])
+    images = torch.rand(2, *image)
+
+    def turned(x):
+        return x.flip(-1).rot90(1, (-2, -1))
+
+    with torch.no_grad():
+        found = turned(ensemble.separate(images).texture)
+        torch.testing.assert_close(ensemble.separate(turned(images)).texture, found)
+        alone = turned(plain.separate(images).texture)
+        assert (plain.separate(turned(images)).texture - alone).abs().max() > 1e-3
+        batch = Batch(images, layers=Layers(images, torch.zeros_like(images)))
+        assert torch.equal(plain.loss(batch), ensemble.loss(batch))
+
+
 def test_the_loss_is_minus_the_psnr_of_the_structure():
     from gentex.metrics.layers import structure_psnr
 

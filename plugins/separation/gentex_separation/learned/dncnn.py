@@ -18,7 +18,7 @@ class DnCNN(Supervised):
 
     depth: convolutions, at least 3; the paper has 17.
     width: channels between them; the paper has 64. The defaults are small, for a CPU.
-    lr, steps: of the training, see `Supervised`.
+    lr, steps, ensemble: see `Supervised`.
     """
 
     def __init__(
@@ -29,8 +29,9 @@ class DnCNN(Supervised):
         width: int = 32,
         lr: float = 1e-3,
         steps: int = 0,
+        ensemble: bool = False,
     ) -> None:
-        super().__init__(image, lr, steps)
+        super().__init__(image, lr, steps, ensemble)
         width = whole("width", width)
         if depth < 3:
             raise HyperparameterError(f"depth={depth}: allowed are whole numbers from 3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Callable
@@ -24,13 +25,17 @@ class Supervised(Separator):
     lr: learning rate of AdamW.
     steps: of the training; in the second half of them the learning rate falls to zero. 0 leaves it
         as it is.
+    ensemble: separate by the mean over the eight turns and mirrorings of an image (Timofte et al.,
+        Seven Ways to Improve Example-Based Single Image Super Resolution, 2016), in eight times
+        the time. Training is the same.
     """
 
-    def __init__(self, image: ImageShape, lr: float, steps: int) -> None:
+    def __init__(self, image: ImageShape, lr: float, steps: int, ensemble: bool) -> None:
         super().__init__()
         if steps < 0:
             raise HyperparameterError(f"steps={steps}: allowed are whole numbers from 0")
         self.image, self.lr, self.steps = image, positive("lr", lr), steps
+        self.ensemble = ensemble
 
     @abstractmethod
     def texture(self, images: Tensor) -> Tensor:
@@ -38,8 +43,18 @@ class Supervised(Separator):
 
     def separate(self, images: Tensor) -> Layers:
         """Layers of images (N, C, H, W) of any size; C is that of the constructor's image."""
-        texture = self.texture(images).to(images.dtype)
+        texture = self._mean_texture(images) if self.ensemble else self.texture(images)
+        texture = texture.to(images.dtype)
         return Layers(images - texture, texture)
+
+    def _mean_texture(self, images: Tensor) -> Tensor:
+        """The mean over the turned and mirrored images of the textures, turned back."""
+        total = torch.zeros_like(images)
+        for turns, mirrored in itertools.product(range(4), (False, True)):
+            turned = images.flip(-1) if mirrored else images
+            texture = self.texture(turned.rot90(turns, (-2, -1))).rot90(-turns, (-2, -1))
+            total += texture.flip(-1) if mirrored else texture
+        return total / 8
 
     def optimizers(self) -> dict[str, Optimizer]:
         optimizer = AdamW(self.parameters(), self.lr, weight_decay=1e-4, fused=True)

@@ -23,7 +23,7 @@ class UNet(Supervised):
     """A U-Net that predicts the texture.
 
     width: channels at half the resolution; half as many more with each of two halvings.
-    lr, steps: of the training.
+    lr, steps, ensemble: see `Supervised`.
     weights: "default" for those that come with the package, for 1 or 3 channels and width 32; ""
         for random ones.
     """
@@ -35,9 +35,10 @@ class UNet(Supervised):
         width: int = 32,
         lr: float = 2e-3,
         steps: int = 0,
+        ensemble: bool = False,
         weights: str = "",
     ) -> None:
-        super().__init__(image, lr, steps)
+        super().__init__(image, lr, steps, ensemble)
         width = whole("width", width)
         widths = [width, width * 3 // 2, width * 2]
         self.head = nn.Conv2d(image.channels * BLOCK**2, width, 3, padding=1)

@@ -28,7 +28,7 @@ class Unrolled(Supervised):
 
     iterations: how many; each has parameters of its own.
     width: filters of K, and so channels of the dual variable.
-    lr, steps: of the training, see `Supervised`.
+    lr, steps, ensemble: see `Supervised`.
     """
 
     def __init__(
@@ -39,8 +39,9 @@ class Unrolled(Supervised):
         width: int = 32,
         lr: float = 1e-3,
         steps: int = 0,
+        ensemble: bool = False,
     ) -> None:
-        super().__init__(image, lr, steps)
+        super().__init__(image, lr, steps, ensemble)
         self.width = whole("width", width)
         channels = image.channels * BLOCK**2
         self.iterations = nn.ModuleList(
