@@ -28,6 +28,7 @@ BLOCK = 2  # pixels are taken together in 2×2 blocks: no layer works at the ful
 MULTIPLE = 8  # what every map must be divisible by: three halvings
 PATCH = 16  # side of the patches that co-occurrence is judged by, pixels
 PATCHES = 4  # of each image; the paper has 8
+REFERENCE = 256, 64  # sides of the images and of the patches that the paper's γ is for, pixels
 REGULARISED = 8  # one real image in so many is regularised at each step
 BETAS = 0.0, 0.99
 
@@ -38,7 +39,9 @@ class Swap(Separator, Encoder):
     width: channels at half the resolution; they double with each halving.
     structure: channels of the structure code, which has a quarter of the image's resolution.
     texture: length of the texture code, which is also the feature vector of an image.
-    gamma: weight γ of R1 for images, as in the paper; patches have a tenth of it.
+    gamma: weight γ of R1 for images of 256×256, as in the paper; patches have a tenth of it. As
+        ‖∇D‖² is a sum over pixels, it is scaled by their number: at 64×64, 10 would leave the
+        discriminator nothing to say.
     lr: learning rate of Adam, for both sides.
     """
 
@@ -106,15 +109,18 @@ class Swap(Separator, Encoder):
 
         some = real[: max(1, len(real) // REGULARISED)]
         fake = hybrid.detach()
+        image, patch = REFERENCE
+        gamma = self.gamma * real.shape[-2] * real.shape[-1] / image**2
+        patch_gamma = self.gamma / 10 * (PATCH / patch) ** 2
         yield Update(
             "discriminator",
             as_real(self.discriminator(real))
             + as_fake(self.discriminator(rebuilt.detach())) / 2
             + as_fake(self.discriminator(fake)) / 2
-            + self.gamma / 2 * r1(self.discriminator, some)
+            + gamma / 2 * r1(self.discriminator, some)
             + as_real(self.cooccurrence(patches(real), patches(real)))
             + as_fake(self.cooccurrence(patches(fake), patches(neighbour)))
-            + self.gamma / 20 * r1(self.cooccurrence, patches(some), patches(some)),
+            + patch_gamma / 2 * r1(self.cooccurrence, patches(some), patches(some)),
         )
 
         reconstruction = (rebuilt - real).abs().mean()
