@@ -2,8 +2,8 @@
 
 | | train | test |
 | --- | --- | --- |
-| structure families | dead-leaves, ramps, islands, polygons, kuwahara-cartoons | voronoi, \
-discs-and-curves, segment-cartoons |
+| structure families | dead-leaves, ramps, islands, polygons, mondrian, coasts, contours, stars, \
+kuwahara-cartoons | voronoi, discs-and-curves, segment-cartoons |
 | made into cartoons | astronaut, camera, coins, retina, rocket | chelsea, coffee, motorcycle_left |
 | texture families | gabor, fbm, periodic, stripes, mottle, worley, grains, speckle, hatch, \
 tiling | woven, reaction-diffusion, flow |
