@@ -36,7 +36,13 @@ def sample(
 
 
 def interpolate(
-    model: Generator, rows: int, steps: int, *, seed: int = 0, batch_size: int = 256
+    model: Generator,
+    rows: int,
+    steps: int,
+    *,
+    seed: int = 0,
+    batch_size: int = 256,
+    condition: Tensor | None = None,
 ) -> Tensor:
     """On the way from each sample of a seed to the next: uint8 (rows, steps, C, H, W), on the CPU.
 
@@ -45,18 +51,23 @@ def interpolate(
 
     rows: at least 1.
     steps: images in a row, its ends included; at least 2.
+    condition: (rows + 1,) class indices of the samples at the ends, for class-conditional
+        architectures; what lies between two has the class of the nearer one.
     Raises GentexError where the generator draws noise otherwise than by `gentex.randn`.
     """
     if rows < 1 or steps < 2:
         raise ValueError(f"{rows} rows of {steps} images: at least 1 of 2 are needed")
-    ends = sample(model, rows + 1, seed=seed, batch_size=batch_size)[:, None]
+    ends = sample(model, rows + 1, seed=seed, batch_size=batch_size, condition=condition)[:, None]
     sources: list[Between] = []
+    nearer: list[int] = []
     for row in range(rows):
         for step in range(1, steps - 1):
             start, end = sample_rngs(seed, [row, row + 1])  # each is drawn from once
             sources.append(Between(start, end, step / (steps - 1)))
+            nearer.append(row + (2 * step >= steps - 1))
+    given = None if condition is None else condition[nearer]
     try:
-        between = _drawn(model, sources, batch_size)
+        between = _drawn(model, sources, batch_size, given)
     except (AttributeError, TypeError) as error:  # the ends could be drawn
         raise GentexError(
             f"{type(model).__name__} cannot be interpolated: it draws noise otherwise than by "
@@ -73,17 +84,25 @@ def _drawn(
     batch_size: int,
     condition: Tensor | None = None,
 ) -> Tensor:
-    """An image from each source of noise, the model in evaluation mode: uint8, on the CPU."""
+    """An image from each source of noise, the model in evaluation mode: uint8, on the CPU.
+
+    A model that counts the evaluations of its network, in `spent`, is left with those of all.
+    """
     training = model.training
     model.eval()
     try:
         chunks: list[Tensor] = []
+        spent: list[Tensor] = []
         for first in range(0, max(len(sources), 1), batch_size):  # no samples have a shape too
             rng = sources[first : first + batch_size]
             given = None if condition is None else condition[first : first + len(rng)]
             given = None if given is None else given.to(model.device)
             images = model.sample(len(rng), rng=rng, condition=given)
+            if hasattr(model, "spent"):
+                spent.append(model.spent)
             chunks.append(images.float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
     finally:
         model.train(training)
+    if spent:
+        model.spent = torch.cat(spent)
     return torch.cat(chunks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from gentex.builtin.cost_metrics import COST_METRICS
 from gentex.builtin.features import FEATURES
 from gentex.builtin.layer_metrics import LAYER_METRICS
 from gentex.builtin.metrics import METRICS
+from gentex.cli import gentex as gentex_command
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -49,14 +52,45 @@ def test_every_metric_and_feature_space_is_in_the_documentation() -> None:
         assert row.split("|")[2].strip() == (card.direction or "–"), card.name
         link = card.paper and (card.paper.arxiv or card.paper.doi)
         assert link in row if link else "http" not in row, card.name
+    for card in COST_METRICS:
+        (row,) = (row for row in rows if f"`{card.name}`" in row.split("|")[1])
+        assert row.split("|")[2].strip() == (card.direction or "–"), card.name
     for card in FEATURES:
         assert f"`{card.name}" in page.partition("## Feature spaces")[2], card.name
+
+
+def test_every_paper_of_a_metric_is_cited(capsys: pytest.CaptureFixture[str]) -> None:
+    cited = [card for card in METRICS + LAYER_METRICS if card.paper is not None]
+    assert "bits-per-dim" in [card.name for card in cited]
+    gentex_command(["cite", *(card.name for card in cited)], standalone_mode=False)
+    printed = capsys.readouterr().out
+    assert all(card.paper.key in printed for card in cited if card.paper is not None)
 
 
 def test_metrics_of_generation_have_a_paper_each_of_them_once() -> None:
     papers = {id(card.paper): card.paper for card in METRICS + FEATURES if card.paper}
     assert all(card.paper is not None for card in METRICS)
     assert len({paper.key for paper in papers.values()}) == len(papers)
+
+
+def test_recorded_runs_say_their_protocol() -> None:
+    page = (ROOT / "docs/generation.md").read_text(encoding="utf-8")
+    results = json.loads((ROOT / "benchmarks/results/generation.json").read_text(encoding="utf-8"))
+    for table in results:
+        heading = f"**{table['dataset']}**"
+        (line,) = re.findall(rf"{re.escape(heading)}[^\n]*\n\n(Protocol: .*?)\n\n", page, re.DOTALL)
+        recorded = table["protocol"]
+        counts = {key: recorded[key].split()[0] for key in ("train", "test", "copies of")}
+        for said in (
+            f"train split of {counts['train']} images, test split of {counts['test']}",
+            f"N = {recorded['N']} ",
+            f"among {counts['copies of']} training images",
+            f"images {recorded['image']}, brought there from",
+            "Lanczos (Pillow)",
+            f"features `{recorded['features']}`, resize for them {recorded['resize']}",
+            recorded["dtype"],
+        ):
+            assert said in line.replace("\n", " "), (heading, said)
 
 
 def test_links_between_documents_lead_somewhere() -> None:

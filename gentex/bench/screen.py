@@ -93,6 +93,8 @@ def leaderboard(made: Iterable[Table]) -> None:
             shape.add_row(*line)
         console.print()
         console.print(shape)
+        if table.protocol:
+            console.print(f"[dim]{escape(table.protocol_line)}[/dim]", highlight=False)
 
 
 def _failures(row: Row) -> str:

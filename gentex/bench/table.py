@@ -85,6 +85,11 @@ class Table:
         return f"{self.task} on {self.dataset}, {self.budget}"
 
     @property
+    def protocol_line(self) -> str:
+        """The protocol in a line: `N = 1000; dtype = float64`."""
+        return "; ".join(f"{key} = {value}" for key, value in self.protocol.items())
+
+    @property
     def floor(self) -> dict[str, float]:
         """The floor of each metric that has one, the mean over all rows."""
         found: dict[str, float] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gentex.builtin.cost_metrics import COST_METRICS
 from gentex.builtin.datasets import DATASETS
 from gentex.builtin.features import FEATURES
 from gentex.builtin.layer_metrics import LAYER_METRICS
@@ -15,4 +16,5 @@ from gentex.hookspecs import hookimpl
 @hookimpl
 def gentex_cards() -> list[Card]:
     """Built-in tasks, datasets, metrics, feature spaces and executors."""
-    return [*TASKS, *DATASETS, *METRICS, *LAYER_METRICS, *UPLIFT_METRICS, *FEATURES]
+    metrics = [*METRICS, *LAYER_METRICS, *UPLIFT_METRICS, *COST_METRICS]
+    return [*TASKS, *DATASETS, *metrics, *FEATURES]

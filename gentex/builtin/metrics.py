@@ -1,7 +1,8 @@
 """Metrics of generated images, each with its source.
 
 The tag says what a metric is given: `features`, real and fake; `images`, likewise; `training`,
-features of training, test and fake images; `logits`, those of the fake images.
+features of training, test and fake images; `logits`, those of the fake images; `likelihood`, what a
+model states itself, which the task asks it for.
 """
 
 from typing import Literal
@@ -109,6 +110,14 @@ SALIMANS = Paper(
     "salimans2016improved",
     arxiv="1606.03498",
 )
+THEIS = Paper(
+    "A Note on the Evaluation of Generative Models",
+    ("Theis, Lucas", "van den Oord, Aäron", "Bethge, Matthias"),
+    2016,
+    ICLR,
+    "theis2016note",
+    arxiv="1511.01844",
+)
 
 
 def _metric(
@@ -118,6 +127,7 @@ def _metric(
     direction: Literal["", "lower", "higher"],
     paper: Paper,
     given: str = "features",
+    unit: str = "",
 ) -> Card:
     return Card(
         name,
@@ -125,6 +135,7 @@ def _metric(
         summary,
         kind="metric",
         direction=direction,
+        unit=unit,
         paper=paper,
         tags=("generation", given),
     )
@@ -221,5 +232,14 @@ METRICS = [
         "",
         MEEHAN,
         "training",
+    ),
+    _metric(
+        "bits-per-dim",
+        "likelihood:bits_per_dimension",
+        "Bound on the negative log-likelihood of the test images, of models that state one",
+        "lower",
+        THEIS,
+        "likelihood",
+        "bit",
     ),
 ]

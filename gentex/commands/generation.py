@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
@@ -76,6 +77,16 @@ def train(
     click.echo(f"{wanted}: {history.steps} steps, {speed:.0f} images/s; model in {output}")
 
 
+_class_option = click.option(
+    "--class", "label", type=click.IntRange(min=0), help="Of all images, by a conditional model."
+)
+_truncation_option = click.option(
+    "--truncation",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Noise from |z| up to this only, where the model has it: typical, less varied images.",
+)
+
+
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True)
@@ -89,19 +100,34 @@ def train(
     required=True,
     help="A file for one sheet of all, or a folder (no ending) for a PNG of each.",
 )
+@_class_option
+@_truncation_option
 @plugin_option
-def sample(run: Path, count: int, seed: int, batch_size: int, device: str, output: Path) -> None:
+def sample(
+    run: Path,
+    count: int,
+    seed: int,
+    batch_size: int,
+    device: str,
+    output: Path,
+    label: int | None,
+    truncation: float | None,
+) -> None:
     """Sample images from the generator in the folder RUN.
 
     Image i of a seed is the same however many are drawn and whatever the batch size.
     """
-    images = draw(_generator(run, device), count, seed=seed, batch_size=batch_size)
+    model = _generator(run, device, truncation)
+    condition = _condition(model, run, label, count)
+    images = draw(model, count, seed=seed, batch_size=batch_size, condition=condition)
     if output.suffix:
         write_sheet(output, images)
     else:
         for index, image in enumerate(images):
             write_image(output / f"{seed}-{index:05}.png", image)
-    click.echo(f"{count} images in {output}")
+    spent = getattr(model, "spent", None)
+    cost = "" if spent is None else f", {spent.double().mean():.4g} evaluations of the network each"
+    click.echo(f"{count} images in {output}{cost}")
 
 
 @click.command()
@@ -116,26 +142,54 @@ def sample(run: Path, count: int, seed: int, batch_size: int, device: str, outpu
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A file."
 )
+@_class_option
+@_truncation_option
 @plugin_option
 def interpolate(
-    run: Path, rows: int, steps: int, seed: int, batch_size: int, device: str, output: Path
+    run: Path,
+    rows: int,
+    steps: int,
+    seed: int,
+    batch_size: int,
+    device: str,
+    output: Path,
+    label: int | None,
+    truncation: float | None,
 ) -> None:
     """Show what lies between the samples of the generator in the folder RUN, as one sheet.
 
     Row i goes from image i of the seed, as gentex sample draws it, to image i + 1, by spherical
     interpolation of the noise.
     """
-    model = _generator(run, device)
-    images = draw_between(model, rows, steps, seed=seed, batch_size=batch_size)
+    model = _generator(run, device, truncation)
+    condition = _condition(model, run, label, rows + 1)
+    images = draw_between(model, rows, steps, seed=seed, batch_size=batch_size, condition=condition)
     write_sheet(output, images.flatten(0, 1), columns=steps)
     click.echo(f"{rows} rows of {steps} images in {output}")
 
 
-def _generator(run: Path, device: str) -> Generator:
+def _generator(run: Path, device: str, truncation: float | None) -> Generator:
     model = load(run, device=device)
     if not isinstance(model, Generator):
         raise GentexError(f"{run} holds {model.config['architecture']!r}, which is no Generator")
+    if truncation is not None:
+        if not hasattr(model, "truncation"):
+            name = model.config["architecture"]
+            raise GentexError(f"{run} holds {name!r}, which has no truncation")
+        model.truncation = truncation
     return model
+
+
+def _condition(model: Generator, run: Path, label: int | None, count: int) -> torch.Tensor | None:
+    """The class of `count` images, where one is given."""
+    if label is None:
+        return None
+    classes = getattr(model, "classes", 0)
+    if not classes:
+        raise GentexError(f"{run} holds {model.config['architecture']!r} without classes")
+    if label >= classes:
+        raise GentexError(f"--class {label}: {run} has the classes 0 to {classes - 1}")
+    return torch.full((count,), label)
 
 
 def _entry(text: str) -> Entry:

@@ -29,6 +29,7 @@ class Dataset(ABC):
     image: the shape of every image.
     classes: names of the classes, by label; empty where there are none.
     skipped: files left out, with the reason.
+    resize: how images were brought to this shape; empty where none was resized.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Dataset(ABC):
         *,
         classes: Sequence[str] = (),
         skipped: Sequence[Skipped] = (),
+        resize: str = "",
     ) -> None:
         self.name = name
         self.split = split
         self.image = image
         self.classes = tuple(classes)
         self.skipped = tuple(skipped)
+        self.resize = resize
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -78,12 +81,12 @@ class MemoryDataset(Dataset):
         *,
         classes: Sequence[str] = (),
         skipped: Sequence[Skipped] = (),
+        resize: str = "",
     ) -> None:
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(f"uint8 (N, C, H, W) images wanted, got {images.dtype} {images.shape}")
-        super().__init__(
-            name, split, ImageShape(*images.shape[1:]), classes=classes, skipped=skipped
-        )
+        image = ImageShape(*images.shape[1:])
+        super().__init__(name, split, image, classes=classes, skipped=skipped, resize=resize)
         self.images = images
         self.labels = None if labels is None else labels.to(torch.int64)
 
@@ -127,8 +130,9 @@ class FileDataset(Dataset):
         *,
         classes: Sequence[str] = (),
         skipped: Sequence[Skipped] = (),
+        resize: str = "",
     ) -> None:
-        super().__init__(name, split, image, classes=classes, skipped=skipped)
+        super().__init__(name, split, image, classes=classes, skipped=skipped, resize=resize)
         self.paths = tuple(paths)
         self.decode = decode
         self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.int64)

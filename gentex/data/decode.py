@@ -25,6 +25,9 @@ the memory. It is compared with the size in the header, before any pixel is deco
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 """What is read, whatever the file is called; no format that runs a program (EPS) or fetches."""
 
+FITTED = "Lanczos (Pillow), of the largest centred part"
+"""What `fit` does to images of another size, in words."""
+
 _Bytes = npt.NDArray[np.uint8]
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)

@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from gentex.data.dataset import Dataset, FileDataset, MemoryDataset, Skipped
-from gentex.data.decode import UnreadableError, fit, read_header, read_image, to_channels
+from gentex.data.decode import (
+    FITTED,
+    UnreadableError,
+    fit,
+    read_header,
+    read_image,
+    to_channels,
+)
 from gentex.errors import DataError
 from gentex.interfaces import ImageShape
 
@@ -38,9 +45,11 @@ def from_arrays(
     """Images uint8 (N, C, H, W), brought to squares of `size` and to `channels` where given."""
     if channels is not None:
         images = to_channels(images, channels)
+    resize = ""
     if size is not None and images.shape[2:] != (check_size(size), size):
+        resize = FITTED
         images = torch.cat([fit(part, size) for part in images.split(1024)])  # bounds the copies
-    return MemoryDataset(name, split, images, labels, classes=classes)
+    return MemoryDataset(name, split, images, labels, classes=classes, resize=resize)
 
 
 def headers(paths: Sequence[Path]) -> list[ImageShape | UnreadableError]:
@@ -128,11 +137,24 @@ def from_files(
         first = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:3])
         raise DataError(f"{name}: none of {len(paths)} images can be read: {first}")
     chosen = None if labels is None else [labels[i] for i in whole]
+    resize = FITTED if crop and any(_other_size(shapes[i], image) for i in whole) else ""
     if fits:
         classed = None if chosen is None else torch.tensor(chosen)
-        return MemoryDataset(name, split, pixels, classed, classes=classes, skipped=skipped)
+        return MemoryDataset(
+            name, split, pixels, classed, classes=classes, skipped=skipped, resize=resize
+        )
     files = [str(paths[i]) for i in whole]
-    return FileDataset(name, split, image, files, decode, chosen, classes=classes, skipped=skipped)
+    return FileDataset(
+        name,
+        split,
+        image,
+        files,
+        decode,
+        chosen,
+        classes=classes,
+        skipped=skipped,
+        resize=resize,
+    )
 
 
 def check_size(size: int) -> int:
@@ -140,6 +162,10 @@ def check_size(size: int) -> int:
     if size < 1:
         raise DataError(f"size={size}: the side of an image in pixels, at least 1")
     return size
+
+
+def _other_size(shape: ImageShape | UnreadableError, image: ImageShape) -> bool:
+    return isinstance(shape, ImageShape) and shape[1:] != image[1:]
 
 
 def _header(path: Path) -> ImageShape | UnreadableError:

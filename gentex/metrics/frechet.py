@@ -17,11 +17,9 @@ number, and cannot fail as Cholesky's does. No covariance is ever formed, and no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gentex.errors import DataError
@@ -42,20 +40,6 @@ class Statistics:
     mean: Tensor
     factor: Tensor
     n: int
-
-    def save(self, path: str | Path) -> None:
-        """Write it as safetensors, to be read again by `Statistics.load`."""
-        tensors = {"mean": self.mean, "factor": self.factor, "n": torch.tensor(self.n)}
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Statistics:
-        """Read what `save` wrote."""
-        try:
-            tensors = load_file(path)
-            return cls(tensors["mean"], tensors["factor"], int(tensors["n"]))
-        except Exception as error:
-            raise DataError(f"{path} holds no feature statistics: {error}") from error
 
 
 def statistics(features: Tensor, what: str = "real") -> Statistics:

@@ -32,6 +32,15 @@ def cost_scores(history: History, device: torch.device) -> dict[str, Score]:
     return scores
 
 
+def sampling_scores(model: nn.Module, images: int, seconds: float) -> dict[str, Score]:
+    """Images a second, and network evaluations an image of models that count them (`spent`)."""
+    scores = {"sample-throughput": Score(images / max(seconds, 1e-9), "higher", "images/s")}
+    spent = getattr(model, "spent", None)
+    if spent is not None:
+        scores["evaluations"] = Score(float(spent.double().mean()), "", "per image")
+    return scores
+
+
 def parameters(model: nn.Module) -> int:
     """The number of parameters."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -7,6 +7,7 @@ Whether samples are copies is asked of more of the training images, as they migh
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from gentex.metrics.features.space import FeatureSpace, mean_over_encoders
 from gentex.pictures import write_sheet
 from gentex.registry import Found, import_target, registry
 from gentex.sampling import sample
-from gentex.tasks.cost import cost_scores, parameters
+from gentex.tasks.cost import cost_scores, parameters, sampling_scores
 from gentex.tasks.work import Outcome, Score, Work
 from gentex.training import Progress, train
 from gentex.training.precision import find_device
@@ -43,13 +44,19 @@ Set = list[Tensor]
 """One set of images as metrics are given it: features or logits per encoder, or just the images."""
 
 
-def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Outcome:
+def run(
+    work: Work, *, samples: int = 1000, features: str = "random-conv", likelihood_draws: int = 1
+) -> Outcome:
     """One cell of generation@1.
 
     samples: N, as far as both splits have as many images; at least 20.
     features: the feature space of the distribution metrics: `random-conv`, `inception:PATH`,
         `encoder:RUN` for a trained Encoder, ...
+    likelihood_draws: K of the importance-weighted bound on the likelihood (Burda et al. 2016), of
+        models whose bound has one; with 1 it is the plain evidence lower bound.
     """
+    if likelihood_draws < 1:
+        raise HyperparameterError(f"likelihood_draws={likelihood_draws}: at least 1")
     options, root = work.dataset_options, work.root
     train_set = load_dataset(work.dataset, "train", root=root, **options)
     test_set = load_dataset(work.dataset, "test", root=root, **options)
@@ -86,9 +93,8 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
 
     work.on_progress("measuring", 0.95, {})
     scores = distribution_scores(real, fake, training, space, cache=work.cache)
-    scores |= _likelihood(model, real)
-    scores |= {"sample-throughput": Score(count / max(sampling, 1e-9), "higher", "images/s")}
-    scores |= _evaluations(model)
+    scores |= _likelihood(model, real, likelihood_draws)
+    scores |= sampling_scores(model, count, sampling)
     scores |= cost_scores(history, device)
     return Outcome(
         scores=scores,
@@ -98,9 +104,12 @@ def run(work: Work, *, samples: int = 1000, features: str = "random-conv") -> Ou
             "N": count,
             "copies of": f"{len(training)} training images",
             "image": str(train_set.image),
+            "data resize": train_set.resize or test_set.resize or "none",
             "features": space.name,
             "resize": space.resize or "none",
             "dtype": "float64",
+            # Of all models, also of those without a likelihood: they stand in the same table.
+            "likelihood draws": likelihood_draws,
         },
         curves=history.curves,
         cost={
@@ -199,30 +208,28 @@ def _part(found: Found, result: float | dict[str, float]) -> float:
     return result[key]
 
 
-def _likelihood(model: Generator, real: Tensor) -> dict[str, Score]:
-    """Bits per dimension of the test images, for models that state a bound on them."""
+def _likelihood(model: Generator, real: Tensor, draws: int) -> dict[str, Score]:
+    """Bits per dimension of the test images, for models that state a bound on them.
+
+    draws: for the bounds that take as many, as the keyword `k`.
+    """
     bound = getattr(model, "bits_per_dim", None)
     if bound is None:
         return {}
     training = model.training
     model.eval()
     images = real.to(model.device)
-    rng = torch.Generator().manual_seed(0)
+    given: dict[str, Any] = {"rng": torch.Generator().manual_seed(0)}
+    if "k" in inspect.signature(bound).parameters:
+        given["k"] = draws
     try:
         with torch.inference_mode():
-            bits = torch.cat([bound(batch.float() / 255, rng=rng) for batch in images.split(256)])
+            bits = torch.cat([bound(batch.float() / 255, **given) for batch in images.split(256)])
     except HyperparameterError:
         return {}  # with these hyperparameters it has none
-    model.train(training)
+    finally:
+        model.train(training)
     return {"bits-per-dim": Score(float(bits.double().mean()), "lower", "bit")}
-
-
-def _evaluations(model: Generator) -> dict[str, Score]:
-    """Network evaluations per image, for models that count them (`spent`): shown, never ranks."""
-    spent = getattr(model, "spent", None)
-    if spent is None:
-        return {}
-    return {"evaluations": Score(float(spent.double().mean()), "", "per image")}
 
 
 def _training_images(dataset: Dataset, count: int, space: FeatureSpace) -> Tensor:

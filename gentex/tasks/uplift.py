@@ -127,6 +127,7 @@ def run(
             "test": f"{len(test_set)} images",
             "classes": len(train.labels.unique()),
             "image": str(test_set.image),
+            "data resize": train_set.resize or test_set.resize or "none",
             "features": space.name,
             "resize": space.resize or "none",
             "encoder": f"one of {len(space.encoders)}, by seed",

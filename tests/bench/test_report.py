@@ -19,6 +19,7 @@ from scipy import stats
 
 from gentex.bench.report import render
 from gentex.bench.report.text import latex_escape
+from gentex.bench.screen import leaderboard
 from gentex.bench.store import Store
 from gentex.bench.table import interval, shown, tables
 
@@ -173,6 +174,25 @@ def test_markdown_tables_are_regular(made: tuple[list[Any], Store]) -> None:
     rows = [line for line in render("markdown", *made).splitlines() if line.startswith("|")]
     assert len(rows) == 6, "header, rule, three rows, floor"
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+
+
+def test_every_form_says_the_protocol(
+    make_record: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol = {"N": 100, "features": "random_conv@1", "data resize": "50 % & ×"}
+    made = tables([make_record(protocol=protocol)])
+    line = "N = 100; features = random_conv@1; data resize = 50 % & ×"
+    store = Store(tmp_path)
+    assert f"Protocol: {line}.\n" in render("markdown", made, store)
+    assert f"Protocol: {line.replace('&', '&amp;')}." in render("html", made, store)
+    caption = next(s for s in render("latex", made, store).splitlines() if r"\caption" in s)
+    escaped = r"N = 100; features = random\_conv@1; data resize = 50 \% \& $\times$."
+    assert caption.endswith(f" Protocol: {escaped}}}")
+    rows = list(csv.DictReader(io.StringIO(render("csv", made, store))))
+    assert [row["protocol"] for row in rows] == [line] * 2
+    assert json.loads(render("json", made, store))[0]["protocol"] == protocol
+    leaderboard(made)
+    assert line in " ".join(capsys.readouterr().out.split())
 
 
 def test_csv_and_json_hold_every_value(made: tuple[list[Any], Store]) -> None:

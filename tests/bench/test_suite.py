@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gentex
 from gentex.bench.suite import (
     Entry,
+    Suite,
     find_suite,
     make_suite,
     packaged_suites,
@@ -15,7 +18,11 @@ from gentex.bench.suite import (
     parse_entry,
     parse_seeds,
 )
-from gentex.errors import GentexError, SuiteError
+from gentex.errors import GentexError, HyperparameterError, SuiteError, UnknownNameError
+from gentex.factory import check_hyperparameters, hyperparameters
+from gentex.registry import import_target, registry
+
+SUITES = sorted((Path(__file__).parents[2] / "benchmarks/suites").glob("*.toml"))
 
 values = st.one_of(
     st.integers(-1000, 1000),
@@ -90,6 +97,52 @@ def test_a_suite_that_is_not_there(tmp_path: Path) -> None:
 def test_packaged_suites_parse() -> None:
     assert "quick" in [suite.name for suite in packaged_suites()]
     assert all(suite.summary for suite in packaged_suites())
+
+
+def check_names(suite: Suite) -> None:
+    """Raise where a name, a parameter, an option or a keyword of a suite does not exist."""
+    for matrix in suite.matrix:
+        task = registry().resolve("task", matrix.task)
+        check_hyperparameters(import_target(task), matrix.options, matrix.task)
+        if "features" in matrix.options:
+            registry().resolve("features", matrix.options["features"])
+        for entry in matrix.architectures:
+            found = registry().resolve("architecture", entry.name)
+            assert set(task.card.interfaces) <= set(found.card.interfaces), entry
+            check_hyperparameters(import_target(found), entry.parameters, entry.name)
+        for entry in matrix.datasets:
+            found = registry().resolve("dataset", entry.name)
+            given = {"split": "train", "argument": found.argument, "root": None}
+            check_hyperparameters(import_target(found), given | entry.parameters, entry.name)
+        assert set(matrix.training) <= set(hyperparameters(gentex.train))
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_all_that_a_suite_names_exists(path: Path) -> None:
+    suite = find_suite(str(path))
+    assert suite.summary
+    check_names(suite)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "error"),
+    [
+        ({"architectures": ["dcgna"]}, UnknownNameError),
+        ({"architectures": ["dcgan[widht=3]"]}, HyperparameterError),
+        ({"architectures": ["dcgan"], "datasets": ["digits[sice=3]"]}, HyperparameterError),
+        ({"architectures": ["dcgan"], "options": {"sample": 3}}, HyperparameterError),
+        ({"architectures": ["dcgan"], "options": {"features": "pixel"}}, UnknownNameError),
+        ({"architectures": ["dcgan"], "training": {"emma": 0.9}}, AssertionError),
+        ({"architectures": ["rof"]}, AssertionError),
+    ],
+)
+def test_names_that_do_not_exist_are_found(matrix: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        check_names(make_suite("x", {"matrix": [matrix]}))
+
+
+def test_suites_for_a_cpu_and_for_a_gpu_are_there() -> None:
+    assert {"generation", "generation-gpu"} <= {path.stem for path in SUITES}
 
 
 def test_defaults() -> None:

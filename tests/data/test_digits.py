@@ -6,6 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from gentex.data import digits as module
+from gentex.data.decode import FITTED
 from gentex.data.digits import digits
 from gentex.data.fingerprints import VERSIONS
 from gentex.errors import DataError
@@ -37,6 +38,8 @@ def test_test_is_the_last_fifth_of_every_class():
 
 def test_options():
     assert load("train", size=16, channels=3).image == (3, 16, 16)
+    assert load("train", size=16).to("cpu").resize == FITTED
+    assert load("train", size=8).resize == load("train").resize == ""
     big = load("test", size=32).images.float()
     small = load("test").images.float()
     corr = np.corrcoef(torch.nn.functional.avg_pool2d(big, 4).flatten(), small.flatten())

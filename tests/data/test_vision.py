@@ -14,6 +14,7 @@ import torchvision
 from PIL import Image
 
 from gentex.data import FileDataset, reading
+from gentex.data.decode import FITTED
 from gentex.data.files import IDX, IDX_FILES, TORCHVISION
 from gentex.data.idx import read_idx
 from gentex.data.vision import torchvision as load_torchvision
@@ -240,6 +241,8 @@ def test_too_large_for_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MEMORY_LIMIT", 100)
     dataset = load("DTD", tmp_path, size=16)
     assert isinstance(dataset, FileDataset)
+    assert dataset.resize == small.resize == FITTED
+    assert load("DTD", tmp_path).resize == "", "a FileDataset of their own size"
     assert torch.equal(dataset.batch([3, 0]).images, small.batch([3, 0]).images)
     assert torch.equal(dataset.batch([3, 0]).labels, small.batch([3, 0]).labels)
 

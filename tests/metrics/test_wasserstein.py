@@ -95,3 +95,29 @@ def test_more_images_than_a_chunk() -> None:
 def test_errors(real: Tensor, fake: Tensor, message: str) -> None:
     with pytest.raises(DataError, match=message):
         sliced_wasserstein(real, fake)
+
+
+def test_all_of_it_is_computed_in_float64() -> None:
+    """As NumPy does from the same patches, to the rounding of float64."""
+    sets = images(40, 3, 16, 16), images(40, 3, 16, 16, seed=1)
+    generator = torch.Generator().manual_seed(0)
+    points = []
+    for pixels in sets:
+        y, x = (torch.randint(10, (500, 1), generator=generator)[:, 0].numpy() for _ in "yx")
+        owner = np.arange(500) * 40 // 500
+        patches = np.stack(
+            [
+                pixels[i, :, row : row + 7, column : column + 7].numpy() / 255.0
+                for i, row, column in zip(owner, y, x, strict=True)
+            ]
+        )
+        mean, deviation = (
+            np.array([f(patches[:, c]) for c in range(3)])[:, None, None]
+            for f in (np.mean, lambda part: np.std(part, ddof=1))
+        )
+        points.append(((patches - mean) / deviation).reshape(500, -1))
+    axes = torch.randn(16, 147, generator=generator).double().numpy()
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    one, other = (np.sort(p @ axes.T, axis=0) for p in points)
+    measured = sliced_wasserstein(*sets, patches=500, directions=16)
+    assert measured == pytest.approx(np.abs(one - other).mean(), rel=1e-12)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import gentex
-from gentex.errors import DataError, GentexError
+from gentex.errors import DataError, GentexError, HyperparameterError
 from gentex.registry import registry
 from gentex.tasks import Outcome, Work, generation
 from gentex.tasks.generation import distribution_scores, feature_space, run
@@ -85,6 +85,9 @@ def test_an_outcome_has_scores_with_floor_protocol_curves_and_files(tmp_path: Pa
     assert outcome.protocol["N"] == 50
     assert outcome.protocol["copies of"] == "250 training images"
     assert outcome.protocol["image"] == "1×16×16"
+    assert outcome.protocol["data resize"] == "Lanczos (Pillow), of the largest centred part"
+    assert outcome.protocol["resize"] == "none", "for the feature space"
+    assert outcome.protocol["likelihood draws"] == 1
     assert outcome.protocol["features"].startswith("random-conv")
     assert outcome.cost["steps"] == 2
     assert set(outcome.curves) >= {"discriminator", "generator"}
@@ -204,10 +207,46 @@ def test_training_images_are_looked_through_as_far_as_memory_goes(
 
 
 def test_a_likelihood_model_reports_bits_per_dimension(tmp_path: Path) -> None:
-    scores = run(work(tmp_path, "conv-vae[width=4]"), samples=40).scores
-    assert scores["bits-per-dim"].direction == "lower"
-    assert 0 < scores["bits-per-dim"].value < 20
-    assert "bits-per-dim" not in run(work(tmp_path / "gan"), samples=40).scores
+    vae = run(work(tmp_path, "conv-vae[width=4]"), samples=40)
+    assert vae.scores["bits-per-dim"].direction == "lower"
+    assert 0 < vae.scores["bits-per-dim"].value < 20
+    gan = run(work(tmp_path / "gan"), samples=40)
+    assert "bits-per-dim" not in gan.scores
+    assert vae.protocol == gan.protocol, "or they would not stand in one table"
+
+
+def test_draws_tighten_the_bounds_that_take_them(tmp_path: Path) -> None:
+    bits = {
+        (name, draws): run(
+            work(tmp_path, f"{name}[width=4]", dataset_options={}),
+            samples=40,
+            likelihood_draws=draws,
+        ).scores["bits-per-dim"]
+        for name in ("conv-vae", "vq-vae")
+        for draws in (1, 30)
+    }
+    assert bits["conv-vae", 30].value < bits["conv-vae", 1].value - 1e-3
+    assert bits["vq-vae", 30] == bits["vq-vae", 1], "it is one term of a sum, without a draw"
+    outcome = run(work(tmp_path), samples=40, likelihood_draws=30)
+    assert outcome.protocol["likelihood draws"] == 30
+    with pytest.raises(HyperparameterError, match="likelihood_draws=0: at least 1"):
+        run(work(tmp_path), samples=40, likelihood_draws=0)
+
+
+@pytest.mark.parametrize("name", ["conv-vae", "flow-matching"])
+def test_every_score_has_a_card(tmp_path: Path, name: str) -> None:
+    scores = run(work(tmp_path, f"{name}[width=4]"), samples=40).scores
+    assert {"bits-per-dim", "evaluations"} & set(scores)
+    for metric, score in scores.items():
+        card = registry().resolve("metric", metric).card
+        assert (score.direction, score.unit) == (card.direction, card.unit), metric
+
+
+def test_data_that_is_cut_or_left_as_it_is_was_not_resized(tmp_path: Path) -> None:
+    own = work(tmp_path, dataset="digits", dataset_options={}, architecture="conv-vae")
+    cut = work(tmp_path, dataset="photo-textures", dataset_options={"size": 16})
+    for cell in (own, cut):
+        assert run(cell, samples=20).protocol["data resize"] == "none"
 
 
 def test_mistakes(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ def test_an_outcome_says_everything(cell: Callable[..., Outcome], tmp_path: Path
     assert found.protocol["train"] == "20 images"
     assert found.protocol["test"] == "60 images"
     assert found.protocol["classes"] == 2
+    assert found.protocol["data resize"] == "none"
     assert found.protocol["features"].startswith("random-conv@")
     assert found.protocol["encoder"] == "one of 5, by seed"
     assert found.cost["encoder"] == 2

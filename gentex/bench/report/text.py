@@ -17,6 +17,7 @@ LATEX_SPECIAL = str.maketrans(
     {c: "\\" + c for c in "&%$#_{}"}
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
     | {"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "—": "--", "²": "$^2$"}
+    | {"×": r"$\times$", "σ": r"$\sigma$"}
 )
 
 
@@ -59,7 +60,7 @@ def _csv(made: Sequence[Table]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     names = ("task", "dataset", "budget", "architecture", "metric", "direction", "unit")
-    writer.writerow((*names, "seed", "value", "floor"))
+    writer.writerow((*names, "seed", "value", "floor", "protocol"))
     for table in made:
         for row in table.rows:
             for column in table.columns:
@@ -68,7 +69,7 @@ def _csv(made: Sequence[Table]) -> str:
                     where = (table.task, table.dataset, table.budget, row.label)
                     metric = (column.name, column.direction, column.unit)
                     floor = "" if value is None or value.floor is None else value.floor
-                    writer.writerow((*where, *metric, seed, number, floor))
+                    writer.writerow((*where, *metric, seed, number, floor, table.protocol_line))
     return buffer.getvalue()
 
 

@@ -17,10 +17,14 @@ from torch.nn.functional import affine_grid, grid_sample
 
 
 def adaptive(images: Tensor, p: Tensor) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1], each transformation having happened with probability `p`."""
+    """Images (N, C, H, W) in [-1, 1], each transformation having happened with probability `p`.
+
+    In float32 whatever autocast says: half precision would move pixels by whole places.
+    """
     n, channels, height, width = images.shape
-    images = warp(images, geometric(n, height, width, p))
-    return recolour(images, *colour(n, channels, p))
+    with torch.autocast(images.device.type, enabled=False):
+        images = warp(images.float(), geometric(n, height, width, p))
+        return recolour(images, *colour(n, channels, p))
 
 
 def warp(images: Tensor, matrices: Tensor) -> Tensor:

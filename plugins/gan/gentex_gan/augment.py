@@ -47,7 +47,7 @@ class Augment(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Augmented images (N, C, H, W), from images in [-1, 1]."""
         if self.adaptive:
-            return adaptive(images.float(), self.p)
+            return adaptive(images, self.p)
         for transformation in self.transformations:
             images = transformation(images)
         return images

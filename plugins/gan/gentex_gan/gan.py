@@ -23,7 +23,8 @@ class GAN(Generator):
     augment: what the discriminator sees of real and generated images; see `gentex_gan.augment`.
     truncation: samples come from the part of the noise with |z| up to this; None for all of it.
         Smaller values give more typical and less varied images (Brock et al. 2019, section 3.1).
-        It does not touch training, and can be set on a trained model.
+        It does not touch training, and can be set on a trained model; `gentex.save` keeps the one
+        that the model was created with.
     """
 
     generator: nn.Module
@@ -70,6 +71,8 @@ class GAN(Generator):
         if self.classes and condition is None:
             even = torch.special.ndtr(noise[:, -1]) * self.classes
             condition = even.long().clamp_(max=self.classes - 1)
+        elif condition is not None:
+            self._check(condition)
         labels = () if condition is None else (condition.to(self.device),)
         made: Tensor = self.generator(z, *labels)
         return ((made.float() + 1) / 2).clamp(0, 1)
@@ -84,7 +87,17 @@ class GAN(Generator):
             return ()
         if batch.labels is None:
             raise DataError(f"classes={self.classes} needs a dataset with labels")
+        if batch.labels.device.type == "cpu":  # elsewhere looking would wait for the device
+            self._check(batch.labels)
         return (batch.labels,)
+
+    def _check(self, labels: Tensor) -> None:
+        wrong = labels[(labels < 0) | (labels >= self.classes)]
+        if len(wrong):
+            raise DataError(
+                f"class {int(wrong[0])} for a GAN of classes={self.classes}: allowed are 0 to "
+                f"{self.classes - 1}"
+            )
 
 
 def truncated(z: Tensor, bound: float) -> Tensor:

@@ -148,3 +148,19 @@ def test_ada_is_steered_to_its_target():
     for _ in range(5001):
         augment.adapt(sure)
     assert augment.p.item() == 1
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_adaptive_augmentation_is_float32_under_autocast(p):
+    augment = Augment("ada")
+    augment.p.fill_(p)
+    images = 2 * torch.rand(4, 3, 64, 64) - 1
+    torch.manual_seed(0)
+    expected = augment(images)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = augment(images)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+    if p == 0:
+        torch.testing.assert_close(found, images, atol=1e-4, rtol=0)

@@ -96,3 +96,13 @@ def test_an_unconditional_gan_takes_no_condition():
 def test_the_order_of_updates(name, settings, order):
     model = gentex.create(name, image=IMAGE, **settings)
     assert [u.optimizer for u in model.training_step(Batch(torch.rand(4, *IMAGE)))] == order
+
+
+def test_classes_that_there_are_not():
+    model = gentex.create("sngan", image=ImageShape(1, 16, 16), seed=0, width=4, classes=3)
+    for wrong in (3, -1):
+        with pytest.raises(DataError, match=f"class {wrong} .* 0 to 2"):
+            model.sample(2, condition=torch.tensor([0, wrong]))
+        batch = Batch(torch.rand(2, 1, 16, 16), torch.tensor([wrong, 0]))
+        with pytest.raises(DataError, match=f"class {wrong} .* 0 to 2"):
+            next(model.training_step(batch))
