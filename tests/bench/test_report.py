@@ -156,6 +156,19 @@ def test_the_page_is_self_contained_and_escaped(made: tuple[list[Any], Store]) -
     assert "broken, seed 0 failed: it broke" in page
 
 
+def test_real_images_are_shown_once_and_are_of_no_row(make_record: Make, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    records = [make_record("gan:first", 0, 1.0), make_record("gan:second", 0, 2.0)]
+    for record, colour in zip(records, ("red", "blue"), strict=True):
+        folder = store.cells / record["hash"]
+        folder.mkdir(parents=True)
+        Image.new("RGB", (4, 4), colour).save(folder / "samples.png")
+        Image.new("RGB", (4, 4), "white").save(folder / "real.png")
+        record["files"] = {"samples": "samples.png", "real": "real.png"}
+    captions = re.findall(r"<figcaption>([^<]*: [^<]*)<", render("html", tables(records), store))
+    assert captions == ["first, seed 0: samples", "all rows: real", "second, seed 0: samples"]
+
+
 def test_latex_has_as_many_cells_in_every_line(made: tuple[list[Any], Store]) -> None:
     text = render("latex", *made)
     lines = [line for line in text.splitlines() if line.rstrip().endswith(r"\\")]

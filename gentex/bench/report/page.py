@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,8 +84,13 @@ def _sheets(row: Row, store: Store) -> list[dict[str, str]]:
 
 
 def _unique(sheets: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Sheets without repetition: the real images are the same for every row."""
-    return list({sheet["uri"]: sheet for sheet in reversed(sheets)}.values())[::-1]
+    """Sheets without repetition: the real images are the same for every row, and of none."""
+    count = Counter(sheet["uri"] for sheet in sheets)
+    first: dict[str, dict[str, str]] = {}
+    for sheet in sheets:
+        shared = {"label": "all rows"} if count[sheet["uri"]] > 1 else {}
+        first.setdefault(sheet["uri"], sheet | shared)
+    return [*first.values()]
 
 
 def _curves(record: Record) -> str:
