@@ -98,8 +98,9 @@ def _drawn(
             given = None if condition is None else condition[first : first + len(rng)]
             given = None if given is None else given.to(model.device)
             images = model.sample(len(rng), rng=rng, condition=given)
-            if hasattr(model, "spent"):
-                spent.append(model.spent)
+            counted = getattr(model, "spent", None)
+            if isinstance(counted, Tensor):
+                spent.append(counted)
             chunks.append(images.float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
     finally:
         model.train(training)

@@ -11,6 +11,9 @@ from torch import Tensor
 from gentex.errors import HyperparameterError
 from gentex.interfaces import Layers, Separator
 
+ALIGNMENT = 16
+"""Tiles begin at multiples of so many pixels: networks that halve their maps look at blocks."""
+
 
 def separate_tiled(
     separator: Separator, image: Tensor, *, tile: int = 1024, overlap: int = 64
@@ -21,7 +24,7 @@ def separate_tiled(
     that a GPU needs memory for one tile only. For a method that looks no further than `overlap` / 4
     pixels the result is that of the whole image; others differ by what they carry further.
 
-    tile: side of the tiles, pixels; images no larger are separated whole.
+    tile: side of the tiles, pixels, the last up to 15 less; images no larger are separated whole.
     overlap: by how much neighbouring tiles overlap at least, pixels, less than `tile`. The outer
         quarter of it is thrown away on each side, the middle half is blended smoothly.
     Raises HyperparameterError for other values.
@@ -46,19 +49,19 @@ def _tiles(size: int, tile: int, overlap: int) -> list[tuple[slice, Tensor]]:
     """Where the tiles lie along one side, with their weights, which add up to one everywhere."""
     if size <= tile:
         return [(slice(0, size), torch.ones(size))]
-    count = math.ceil((size - overlap) / (tile - overlap))
-    starts = [round(i * (size - tile) / (count - 1)) for i in range(count)]
+    align = ALIGNMENT if tile - overlap >= 2 * ALIGNMENT else 1
+    last = math.ceil((size - tile) / align) * align
+    count = 1 + math.ceil(last / (tile - overlap - align + 1))
+    starts = [i * last // (count - 1) // align * align for i in range(count)]
     inside = torch.arange(tile, dtype=torch.float64) + 0.5  # how far from the start of the tile
     rise = ((inside - overlap / 4) / max(overlap / 2, 1)).clamp(0, 1)
     rise = torch.sin(math.pi / 2 * rise).square()
-    weights = [torch.ones(tile, dtype=torch.float64) for _ in starts]
+    places = [slice(start, min(start + tile, size)) for start in starts]
+    weights = [torch.ones(place.stop - place.start, dtype=torch.float64) for place in places]
     for before, after in itertools.pairwise(weights):
         before *= rise.flip(0)
-        after *= rise
+        after *= rise[: len(after)]
     total = torch.zeros(size, dtype=torch.float64)
-    for start, weight in zip(starts, weights, strict=True):
-        total[start : start + tile] += weight
-    return [
-        (slice(start, start + tile), weight / total[start : start + tile])
-        for start, weight in zip(starts, weights, strict=True)
-    ]
+    for place, weight in zip(places, weights, strict=True):
+        total[place] += weight
+    return [(place, weight / total[place]) for place, weight in zip(places, weights, strict=True)]

@@ -245,6 +245,25 @@ def test_mistakes_end_with_code_2_and_nothing_written(command, photos, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
+def test_a_photograph_is_never_written_over(command, tmp_path):
+    for name in ("x.png", "x-structure.png"):
+        Image.new("L", (4, 4), 90).save(tmp_path / name)
+    before = (tmp_path / "x-structure.png").read_bytes()
+    result = command("separate", tmp_path, "--method", "half", "-o", tmp_path)
+    assert result.code == 2
+    assert "x-structure.png is one of the photographs" in result.err
+    assert (tmp_path / "x-structure.png").read_bytes() == before
+    assert not (tmp_path / "x-layers.png").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(command, photos, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = command("separate", photos, "--method", "half", "-o", tmp_path / "file" / "out")
+    assert result.code == 2
+    assert f"cannot write into {tmp_path / 'file' / 'out'}" in result.err
+    assert "Traceback" not in result.err
+
+
 def test_what_is_not_there_is_named_and_the_rest_separated(command, photos, tmp_path):
     (tmp_path / "empty").mkdir()
     inputs = (tmp_path / "gone.png", photos / "grey.png", tmp_path / "empty")

@@ -58,7 +58,7 @@ def test_where_tiles_disagree_one_fades_into_the_other():
     assert (steps >= -1e-6).all()  # three levels, from each smoothly up to the next
     assert steps.max() < 0.025
     assert across[0] == pytest.approx(image[..., :100].mean().item(), abs=1e-6)
-    assert across[-1] == pytest.approx(image[..., 100:].mean().item(), abs=1e-6)
+    assert across[-1] == pytest.approx(image[..., 112:].mean().item(), abs=1e-6)
 
 
 def test_constant_images_stay_constant_whatever_the_tiles():
@@ -71,3 +71,29 @@ def test_values_that_are_refused():
     for tile, overlap in ((64, 64), (64, -1), (0, 0)):
         with pytest.raises(HyperparameterError, match=f"tile={tile}, overlap={overlap}"):
             separate_tiled(Mean(), noise(1, 1, 8, 8), tile=tile, overlap=overlap)
+
+
+def test_tiles_begin_at_multiples_of_16_and_no_network_sees_where():
+    class Blocks(Separator):
+        """Means over blocks of 16×16, as a network that halves its maps four times has them."""
+
+        def separate(self, images):
+            h, w = images.shape[-2:]
+            blocks = torch.nn.functional.avg_pool2d(images, 16, ceil_mode=True)
+            structure = blocks.repeat_interleave(16, -2).repeat_interleave(16, -1)[..., :h, :w]
+            return Layers(structure, images - structure)
+
+    for height, width in ((201, 333), (128, 160), (97, 129), (300, 511)):
+        image = noise(1, 1, height, width)
+        found = separate_tiled(Blocks(), image, tile=96, overlap=32).structure
+        assert (found - Blocks().separate(image).structure).abs().max() < 1e-6
+
+
+def test_a_separator_without_tensors_knows_where_it_was_moved_to():
+    separator = Blur()
+    assert separator.device == torch.device("cpu")
+    assert separator.to("meta").device == torch.device("meta")
+    image = noise(1, 1, 8, 8)
+    with pytest.raises(NotImplementedError, match="meta"):  # so that is where it is separated
+        separate_tiled(separator, image)
+    assert separator.double().device == torch.device("meta")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import torch
@@ -176,7 +176,7 @@ def _generator(run: Path, device: str, truncation: float | None) -> Generator:
         if not hasattr(model, "truncation"):
             name = model.config["architecture"]
             raise GentexError(f"{run} holds {name!r}, which has no truncation")
-        model.truncation = truncation
+        cast(Any, model).truncation = truncation
     return model
 
 

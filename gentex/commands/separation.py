@@ -76,6 +76,7 @@ def separate(
     target = find_device(device)
     separator = _separator(method, given, strength, target)
     photographs, skipped = _photographs(inputs)
+    _check_outputs(photographs, output, ending)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     done = 0
@@ -95,7 +96,10 @@ def separate(
                 skipped.append(f"{path}: {error}")
             else:
                 layers = separate_tiled(model, picture.pixels[None], tile=TILE, overlap=OVERLAP)
-                _write(output, picture, layers, name, ending, int(depth))
+                try:
+                    _write(output, picture, layers, name, ending, int(depth))
+                except OSError as error:  # a full disk, or no folder: the next would fail as well
+                    raise GentexError(f"cannot write into {output}: {error.strerror}") from None
                 done += 1
             bars.advance(bar)
     for reason in skipped:
@@ -178,6 +182,16 @@ def _photographs(inputs: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
         copies = (f"{name}-{number}" for number in itertools.count(2))
         named[next(n for n in itertools.chain([name], copies) if n not in named)] = path
     return named, empty
+
+
+def _check_outputs(photographs: dict[str, Path], output: Path, ending: str) -> None:
+    """Refuse to write over a photograph that is to be read."""
+    sources = {path.resolve() for path in photographs.values()}
+    kinds = (f"structure.{ending}", f"texture.{ending}", "layers.png")
+    for name, kind in itertools.product(photographs, kinds):
+        path = output / f"{name}-{kind}"
+        if path.resolve() in sources:
+            raise GentexError(f"{path} is one of the photographs: choose another folder")
 
 
 def _images(folder: Path) -> list[Path]:

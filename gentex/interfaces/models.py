@@ -8,8 +8,8 @@ others are hyperparameters, keyword-only, with a default and a type that JSON ca
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -59,10 +59,18 @@ class Trainable(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters live; the CPU for a model that has none."""
+        """Where the parameters live, or where a model that has none was last moved to."""
         for tensor in (*self.parameters(), *self.buffers()):
             return tensor.device
-        return torch.device("cpu")
+        return self._place
+
+    _place = torch.device("cpu")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # All that moves a module comes through here: what it does to a tensor says where to.
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
+        self._place = fn(torch.empty(0, device=self._place)).device
+        return self
 
     config: dict[str, Any]
     """Set by `gentex.create`: the architecture's reference, image shape and hyperparameters."""
