@@ -24,7 +24,7 @@ from gentex.data import Dataset
 
 FOLDERS = ("textures/dtd10_subset", "textures/kth_tips_grey")
 LEVELS = ("easy", "medium", "hard")
-STEPS = 30_000
+STEPS = 32_000
 BATCH = 16
 SIZE = 64
 BANKS = 4  # seeds of each level: so many times the structures and textures of one

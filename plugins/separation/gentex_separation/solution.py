@@ -46,7 +46,7 @@ class Progress:
         """Takes in the state after `iteration`; true when every image is within the tolerance."""
         self._residual = torch.where(self.open, residual, self._residual)
         self._iterations.masked_fill_(self.open, iteration)
-        done = self.open & (residual <= self.tolerance)
+        done = self.open & ~(residual > self.tolerance)  # NaN will not become less
         if bool(done.any()):
             self._structure[done] = structure[done]
             self.open &= ~done

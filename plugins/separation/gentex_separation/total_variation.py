@@ -33,10 +33,10 @@ def relative(gap: Tensor, energy: Tensor, f: Tensor, weight: float) -> Tensor:
     """Gap over energy, of each image f; 0 where the gap is no more than rounding makes it.
 
     That is, about `weight` times the variation of rounding errors in f; in a constant image there
-    is nothing else.
+    is nothing else. NaN stays NaN.
     """
     rounding = 4 * weight * torch.finfo(f.dtype).eps * f.abs().sum((1, 2, 3))
-    return torch.where(gap > rounding, gap / energy, 0)
+    return torch.where(gap <= rounding, 0, gap / energy)
 
 
 class Field:

@@ -97,6 +97,21 @@ def test_an_ensemble_turns_with_the_image_and_trains_as_the_network_does(name):
         assert torch.equal(plain.loss(batch), ensemble.loss(batch))
 
 
+@pytest.mark.parametrize("name", [*SMALL, "swap"])
+def test_precisions(name):
+    model = gentex.create(name, image=ImageShape(3, 16, 16), seed=0, width=4).eval()
+    images = torch.rand(2, 3, 16, 16)
+    for given, expected in (
+        (images.half(), torch.float32),
+        (images.bfloat16(), torch.float32),
+        (images.double(), torch.float64),
+    ):
+        with torch.no_grad():
+            layers = model.separate(given)
+        assert layers.structure.dtype == layers.texture.dtype == expected
+        torch.testing.assert_close(layers.image, given.to(expected))
+
+
 def test_the_loss_is_minus_the_psnr_of_the_structure():
     from gentex.metrics.layers import structure_psnr
 

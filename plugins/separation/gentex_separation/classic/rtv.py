@@ -37,7 +37,7 @@ class RTV(Separator):
 
     grid: ClassVar = {
         "strength": (0.0005, 0.001, 0.002, 0.004),
-        "scale": (2.0, 3.0, 4.5, 6.5, 9.0),
+        "scale": (2.0, 3.0, 4.5, 6.5, 9.0, 12.0),
     }
 
     def __init__(

@@ -42,10 +42,15 @@ class Supervised(Separator):
         """The texture of images (N, C, H, W) in [0, 1], of any size."""
 
     def separate(self, images: Tensor) -> Layers:
-        """Layers of images (N, C, H, W) of any size; C is that of the constructor's image."""
-        texture = self._mean_texture(images) if self.ensemble else self.texture(images)
-        texture = texture.to(images.dtype)
-        return Layers(images - texture, texture)
+        """Layers of images (N, C, H, W) of any size; C is that of the constructor's image.
+
+        They are float32, or float64 where the images are.
+        """
+        seen = images.to(next(self.parameters()).dtype)
+        texture = self._mean_texture(seen) if self.ensemble else self.texture(seen)
+        wide = images.to(torch.promote_types(images.dtype, torch.float32))
+        texture = texture.to(wide.dtype)
+        return Layers(wide - texture, texture)
 
     def _mean_texture(self, images: Tensor) -> Tensor:
         """The mean over the turned and mirrored images of the textures, turned back."""

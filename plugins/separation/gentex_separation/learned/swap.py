@@ -66,13 +66,13 @@ class Swap(Separator, Encoder):
 
     def separate(self, images: Tensor) -> Layers:
         """Layers of images (N, C, H, W) of any size; C is that of the constructor's image."""
-        where, what = self.encoder(images * 2 - 1)
-        return layers(images, self._images(where, torch.zeros_like(what), images))
+        wide = images.to(torch.promote_types(images.dtype, torch.float32))
+        where, what = self._codes(images)
+        return layers(images, self._images(where, torch.zeros_like(what), wide))
 
     def encode(self, images: Tensor) -> Tensor:
         """Texture codes (N, `dim`), of length 1, of images (N, C, H, W) in [0, 1]."""
-        what: Tensor = self.encoder(images * 2 - 1)[1]
-        return what
+        return self._codes(images)[1]
 
     def swap(self, structure_of: Tensor, texture_of: Tensor) -> Tensor:
         """The structure of some images with the texture of others, (N, C, H, W) in [0, 1].
@@ -86,7 +86,7 @@ class Swap(Separator, Encoder):
                 f"textures of {len(texture_of)} images for {len(structure_of)} structures: as many "
                 "are wanted, or one"
             )
-        where, what = self.encoder(structure_of * 2 - 1)[0], self.encode(texture_of)
+        where, what = self._codes(structure_of)[0], self.encode(texture_of)
         return self._images(where, what.expand(len(where), -1), structure_of).clamp(0, 1)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -137,6 +137,11 @@ class Swap(Separator, Encoder):
             loss = loss + structure
             logs["structure"] = structure.detach()
         yield Update("generator", loss, logs)
+
+    def _codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The structure and texture codes of images in [0, 1], of any floating-point type."""
+        where, what = self.encoder(images.to(self.generator.tail.weight.dtype) * 2 - 1)
+        return where, what
 
     def _decoded(self, where: Tensor, what: Tensor, like: Tensor) -> Tensor:
         """The image of two codes, nominally in [-1, 1], as large as the images `like`."""
