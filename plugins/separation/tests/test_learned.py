@@ -6,11 +6,13 @@ import pytest
 import torch
 from gentex_separation.learned.supervised import padded, reflected
 from gentex_separation.learned.weights import FOLDER
+from skimage.data import astronaut
 
 import gentex
 from gentex import Batch, ImageShape, Layers
 from gentex.data import MemoryDataset
 from gentex.errors import DataError, HyperparameterError
+from gentex.separation import separate_tiled
 from gentex.testing.contract import contract
 
 SMALL = {
@@ -203,6 +205,15 @@ class TestShippedWeights:
     def test_are_for_one_or_three_channels(self):
         with pytest.raises(HyperparameterError, match="2 channels"):
             gentex.create("unet", image=ImageShape(2, 16, 16), weights="default")
+
+    def test_tiles_have_no_seams(self):
+        image = torch.tensor(astronaut()[:250, 130:430]).permute(2, 0, 1)[None] / 255
+        model = gentex.create("unet", image=ImageShape(3, 64, 64), weights="default").eval()
+        tiled = separate_tiled(model, image, tile=160, overlap=64)
+        with torch.no_grad():
+            apart = tiled.structure - model.separate(image).structure
+        assert apart.abs().max() < 0.01
+        assert apart.square().mean().sqrt() < 1e-3
 
     def test_take_a_stripe_texture_off_a_step(self):
         x = torch.arange(64.0)
