@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,24 @@ from torchvision.utils import make_grid
 from gentex.errors import DataError
 
 
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Make the folder that is written into; DataError where it cannot be, as on a full disk."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise DataError(f"cannot write into {folder}: {error.strerror or error}") from None
+
+
 def write_image(path: Path, image: Tensor) -> None:
     """Write a uint8 image (C, H, W), C = 1 or 3, in the format that the ending says."""
     array = image.permute(1, 2, 0).cpu().numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(path)
-    except ValueError as error:
-        raise DataError(f"{path} cannot be written: {error}") from None
+    with writing_into(path.parent):
+        try:
+            Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(path)
+        except ValueError as error:
+            raise DataError(f"{path} cannot be written: {error}") from None
 
 
 def write_sheet(path: Path, images: Tensor, *, columns: int | None = None) -> None:
@@ -37,11 +49,11 @@ Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 def write_png(path: Path, levels: Levels, *, profile: bytes | None = None) -> None:
     """Write a PNG of 8 or 16 bits, with an ICC colour profile embedded."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if levels.dtype == np.uint8:
-        Image.fromarray(levels).save(path, format="PNG", icc_profile=profile)
-    else:
-        path.write_bytes(_png_of_sixteen_bits(levels, profile))
+    with writing_into(path.parent):
+        if levels.dtype == np.uint8:
+            Image.fromarray(levels).save(path, format="PNG", icc_profile=profile)
+        else:
+            path.write_bytes(_png_of_sixteen_bits(levels, profile))
 
 
 def _png_of_sixteen_bits(levels: Levels, profile: bytes | None) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gentex.errors import GentexError
 from gentex.interfaces import Generator, sample_rngs
@@ -75,6 +75,12 @@ def interpolate(
         ) from error
     between = between.view(rows, steps - 2, *between.shape[1:])
     return torch.cat([ends[:-1], between, ends[1:]], dim=1)
+
+
+def evaluations(model: nn.Module) -> float | None:
+    """Evaluations of the network for each image of the last sample; None where not counted."""
+    spent = getattr(model, "spent", None)
+    return float(spent.double().mean()) if isinstance(spent, Tensor) else None
 
 
 @torch.no_grad()

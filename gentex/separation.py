@@ -24,7 +24,8 @@ def separate_tiled(
     that a GPU needs memory for one tile only. For a method that looks no further than `overlap` / 4
     pixels the result is that of the whole image; others differ by what they carry further.
 
-    tile: side of the tiles, pixels, the last up to 15 less; images no larger are separated whole.
+    tile: side of the tiles, pixels. The last is up to 15 longer, so that every tile begins at a
+        multiple of 16; an image that is no larger than that is separated whole.
     overlap: by how much neighbouring tiles overlap at least, pixels, less than `tile`. The outer
         quarter of it is thrown away on each side, the middle half is blended smoothly.
     Raises HyperparameterError for other values.
@@ -47,20 +48,19 @@ def separate_tiled(
 
 def _tiles(size: int, tile: int, overlap: int) -> list[tuple[slice, Tensor]]:
     """Where the tiles lie along one side, with their weights, which add up to one everywhere."""
-    if size <= tile:
-        return [(slice(0, size), torch.ones(size))]
-    align = ALIGNMENT if tile - overlap >= 2 * ALIGNMENT else 1
-    last = math.ceil((size - tile) / align) * align
-    count = 1 + math.ceil(last / (tile - overlap - align + 1))
-    starts = [i * last // (count - 1) // align * align for i in range(count)]
-    inside = torch.arange(tile, dtype=torch.float64) + 0.5  # how far from the start of the tile
-    rise = ((inside - overlap / 4) / max(overlap / 2, 1)).clamp(0, 1)
-    rise = torch.sin(math.pi / 2 * rise).square()
-    places = [slice(start, min(start + tile, size)) for start in starts]
+    align = ALIGNMENT if tile - overlap >= ALIGNMENT else 1
+    steps, longest = max(size - tile, 0) // align, (tile - overlap) // align
+    count = math.ceil(steps / longest)  # tiles after the first
+    starts = [i * steps // max(count, 1) * align for i in range(count + 1)]
+    places = [slice(start, start + tile) for start in starts[:-1]] + [slice(starts[-1], size)]
     weights = [torch.ones(place.stop - place.start, dtype=torch.float64) for place in places]
-    for before, after in itertools.pairwise(weights):
-        before *= rise.flip(0)
-        after *= rise[: len(after)]
+    for (one, before), (other, after) in itertools.pairwise(zip(places, weights, strict=True)):
+        shared = one.stop - other.start
+        inside = torch.arange(shared, dtype=torch.float64) + 0.5  # how far from its start
+        rise = ((inside - shared / 4) / max(shared / 2, 1)).clamp(0, 1)
+        rise = torch.sin(math.pi / 2 * rise).square()
+        before[len(before) - shared :] *= rise.flip(0)
+        after[:shared] *= rise
     total = torch.zeros(size, dtype=torch.float64)
     for place, weight in zip(places, weights, strict=True):
         total[place] += weight

@@ -27,9 +27,9 @@ from gentex.bench.environment import environment
 from gentex.bench.plan import Cell
 from gentex.bench.store import Record, Store
 from gentex.bench.table import interval
-
-METRIC = "structure-psnr"
-LEVELS = ("easy", "medium", "hard")
+from gentex.data.composites.fingerprint import LEVELS
+from gentex.registry import registry
+from gentex.tasks.separation import MAIN, by_source
 
 
 class Row(NamedTuple):
@@ -50,19 +50,12 @@ def rows(records: Iterable[Record]) -> list[Row]:
     found: dict[str, Row] = {}
     for record in records:
         cell, items = Cell(**record["cell"]), record["items"]
-        learned = record["cost"]["parameters"] > 0
-        name = METRIC if learned or f"{METRIC}-tuned" not in items else f"{METRIC}-tuned"
-        label = cell.architecture_label + (", tuned" if name != METRIC else "")
+        learned = "learned" in registry().resolve("architecture", cell.architecture).card.tags
+        name = MAIN if learned or f"{MAIN}-tuned" not in items else f"{MAIN}-tuned"
+        label = cell.architecture_label + (", tuned" if name != MAIN else "")
         row = found.setdefault(label, Row(label, learned, {}))
         row.psnr[cell.seed] = np.asarray(items[name])
     return [*found.values()]
-
-
-def by_source(values: np.ndarray[Any, Any], sources: tuple[str, ...]) -> dict[str, float]:
-    """The mean over the images of each source."""
-    return {
-        name: float(values[[s == name for s in sources]].mean()) for name in dict.fromkeys(sources)
-    }
 
 
 def compared(records: Iterable[Record], sources: tuple[str, ...]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import click
 import torch
@@ -18,6 +19,7 @@ from gentex.errors import GentexError
 from gentex.factory import create, load, save
 from gentex.interfaces import Generator
 from gentex.pictures import write_image, write_sheet
+from gentex.sampling import evaluations
 from gentex.sampling import interpolate as draw_between
 from gentex.sampling import sample as draw
 from gentex.training import PRECISIONS, Progress
@@ -77,22 +79,32 @@ def train(
     click.echo(f"{wanted}: {history.steps} steps, {speed:.0f} images/s; model in {output}")
 
 
-_class_option = click.option(
-    "--class", "label", type=click.IntRange(min=0), help="Of all images, by a conditional model."
-)
-_truncation_option = click.option(
-    "--truncation",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Noise from |z| up to this only, where the model has it: typical, less varied images.",
-)
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _drawing(command: Command) -> Command:
+    """What all commands that draw images take: RUN, a seed, and the keywords of `_opened`."""
+    for parameter in (
+        plugin_option,
+        click.option(
+            "--truncation",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Noise from |z| up to this only, where the model has it: typical, less varied.",
+        ),
+        click.option(
+            "--class", "label", type=click.IntRange(min=0), help="Of all, by a conditional model."
+        ),
+        click.option("--device", default="cpu", show_default=True),
+        click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True),
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.argument("run", type=click.Path(path_type=Path)),
+    ):
+        command = parameter(command)
+    return command
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
 @click.option(
     "-o",
     "--output",
@@ -100,75 +112,55 @@ _truncation_option = click.option(
     required=True,
     help="A file for one sheet of all, or a folder (no ending) for a PNG of each.",
 )
-@_class_option
-@_truncation_option
-@plugin_option
-def sample(
-    run: Path,
-    count: int,
-    seed: int,
-    batch_size: int,
-    device: str,
-    output: Path,
-    label: int | None,
-    truncation: float | None,
-) -> None:
+@_drawing
+def sample(run: Path, count: int, output: Path, seed: int, **options: Any) -> None:
     """Sample images from the generator in the folder RUN.
 
     Image i of a seed is the same however many are drawn and whatever the batch size.
     """
-    model = _generator(run, device, truncation)
-    condition = _condition(model, run, label, count)
-    images = draw(model, count, seed=seed, batch_size=batch_size, condition=condition)
+    model, drawing = _opened(run, count, **options)
+    images = draw(model, count, seed=seed, **drawing)
     if output.suffix:
         write_sheet(output, images)
     else:
         for index, image in enumerate(images):
             write_image(output / f"{seed}-{index:05}.png", image)
-    spent = getattr(model, "spent", None)
-    cost = "" if spent is None else f", {spent.double().mean():.4g} evaluations of the network each"
+    spent = evaluations(model)
+    cost = "" if spent is None else f", {spent:.4g} evaluations of the network each"
     click.echo(f"{count} images in {output}{cost}")
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "rows", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option(
     "--steps", type=click.IntRange(min=2), default=8, show_default=True, help="Images in a row."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A file."
 )
-@_class_option
-@_truncation_option
-@plugin_option
-def interpolate(
-    run: Path,
-    rows: int,
-    steps: int,
-    seed: int,
-    batch_size: int,
-    device: str,
-    output: Path,
-    label: int | None,
-    truncation: float | None,
-) -> None:
+@_drawing
+def interpolate(run: Path, rows: int, steps: int, output: Path, seed: int, **options: Any) -> None:
     """Show what lies between the samples of the generator in the folder RUN, as one sheet.
 
     Row i goes from image i of the seed, as gentex sample draws it, to image i + 1, by spherical
     interpolation of the noise.
     """
-    model = _generator(run, device, truncation)
-    condition = _condition(model, run, label, rows + 1)
-    images = draw_between(model, rows, steps, seed=seed, batch_size=batch_size, condition=condition)
+    model, drawing = _opened(run, rows + 1, **options)
+    images = draw_between(model, rows, steps, seed=seed, **drawing)
     write_sheet(output, images.flatten(0, 1), columns=steps)
     click.echo(f"{rows} rows of {steps} images in {output}")
 
 
-def _generator(run: Path, device: str, truncation: float | None) -> Generator:
+def _opened(
+    run: Path,
+    count: int,
+    *,
+    device: str,
+    label: int | None,
+    truncation: float | None,
+    batch_size: int,
+) -> tuple[Generator, dict[str, Any]]:
+    """The generator in the folder RUN, and the keywords to draw `count` images from it."""
     model = load(run, device=device)
     if not isinstance(model, Generator):
         raise GentexError(f"{run} holds {model.config['architecture']!r}, which is no Generator")
@@ -177,19 +169,18 @@ def _generator(run: Path, device: str, truncation: float | None) -> Generator:
             name = model.config["architecture"]
             raise GentexError(f"{run} holds {name!r}, which has no truncation")
         cast(Any, model).truncation = truncation
-    return model
+    condition = None if label is None else torch.full((count,), _class(model, run, label))
+    return model, {"batch_size": batch_size, "condition": condition}
 
 
-def _condition(model: Generator, run: Path, label: int | None, count: int) -> torch.Tensor | None:
-    """The class of `count` images, where one is given."""
-    if label is None:
-        return None
+def _class(model: Generator, run: Path, label: int) -> int:
+    """The class, where the model has it."""
     classes = getattr(model, "classes", 0)
     if not classes:
         raise GentexError(f"{run} holds {model.config['architecture']!r} without classes")
     if label >= classes:
         raise GentexError(f"--class {label}: {run} has the classes 0 to {classes - 1}")
-    return torch.full((count,), label)
+    return label
 
 
 def _entry(text: str) -> Entry:

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -24,7 +24,7 @@ from gentex.data.layers_folder import MID_GREY
 from gentex.errors import GentexError, unknown
 from gentex.factory import CONFIG, create, hyperparameters, load
 from gentex.interfaces import Layers, Separator
-from gentex.pictures import Levels, write_png
+from gentex.pictures import Levels, write_png, writing_into
 from gentex.registry import Found, import_target, registry
 from gentex.separation import separate_tiled
 from gentex.training.precision import find_device
@@ -96,10 +96,7 @@ def separate(
                 skipped.append(f"{path}: {error}")
             else:
                 layers = separate_tiled(model, picture.pixels[None], tile=TILE, overlap=OVERLAP)
-                try:
-                    _write(output, picture, layers, name, ending, int(depth))
-                except OSError as error:  # a full disk, or no folder: the next would fail as well
-                    raise GentexError(f"cannot write into {output}: {error.strerror}") from None
+                _write(_outputs(output, name, ending), picture, layers, int(depth))
                 done += 1
             bars.advance(bar)
     for reason in skipped:
@@ -184,14 +181,26 @@ def _photographs(inputs: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
     return named, empty
 
 
+class _Outputs(NamedTuple):
+    """The files that are made of one photograph."""
+
+    structure: Path
+    texture: Path
+    sheet: Path
+
+
+def _outputs(output: Path, name: str, ending: str) -> _Outputs:
+    kinds = (f"structure.{ending}", f"texture.{ending}", "layers.png")
+    return _Outputs(*(output / f"{name}-{kind}" for kind in kinds))
+
+
 def _check_outputs(photographs: dict[str, Path], output: Path, ending: str) -> None:
     """Refuse to write over a photograph that is to be read."""
     sources = {path.resolve() for path in photographs.values()}
-    kinds = (f"structure.{ending}", f"texture.{ending}", "layers.png")
-    for name, kind in itertools.product(photographs, kinds):
-        path = output / f"{name}-{kind}"
-        if path.resolve() in sources:
-            raise GentexError(f"{path} is one of the photographs: choose another folder")
+    for name in photographs:
+        for path in _outputs(output, name, ending):
+            if path.resolve() in sources:
+                raise GentexError(f"{path} is one of the photographs: choose another folder")
 
 
 def _images(folder: Path) -> list[Path]:
@@ -202,20 +211,16 @@ def _images(folder: Path) -> list[Path]:
     )
 
 
-def _write(
-    output: Path, picture: Picture, layers: Layers, name: str, ending: str, depth: int
-) -> None:
+def _write(outputs: _Outputs, picture: Picture, layers: Layers, depth: int) -> None:
     structure, texture = layers.structure[0], layers.texture[0]
-    if ending == "npy":
-        output.mkdir(parents=True, exist_ok=True)
-        for kind, layer in (("structure", structure), ("texture", texture)):
-            np.save(output / f"{name}-{kind}.npy", layer.permute(1, 2, 0).squeeze(2).numpy())
-    else:
-        for kind, layer, zero in (
-            ("structure", structure, 0),
-            ("texture", texture, MID_GREY[depth]),
-        ):
-            path = output / f"{name}-{kind}.png"
+    for path, layer, zero in (
+        (outputs.structure, structure, 0),
+        (outputs.texture, texture, MID_GREY[depth]),
+    ):
+        if path.suffix == ".npy":
+            with writing_into(path.parent):
+                np.save(path, layer.permute(1, 2, 0).squeeze(2).numpy())
+        else:
             write_png(path, _levels(layer, depth, zero), profile=picture.profile)
     shown = [
         _levels(picture.pixels, 8),
@@ -224,7 +229,7 @@ def _write(
     ]
     gap = np.full_like(shown[0][:, :GAP], 255)
     sheet = np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=1)
-    write_png(output / f"{name}-layers.png", sheet, profile=picture.profile)
+    write_png(outputs.sheet, sheet, profile=picture.profile)
 
 
 def _levels(layer: Tensor, depth: int, zero: int = 0) -> Levels:

@@ -65,10 +65,10 @@ class Trainable(nn.Module):
         return self._place
 
     _place = torch.device("cpu")
+    """Where a tensor would have been moved to: to(), cuda() and all others go through `_apply`."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # All that moves a module comes through here: what it does to a tensor says where to.
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives it no types
         self._place = fn(torch.empty(0, device=self._place)).device
         return self
 

@@ -7,6 +7,7 @@ import sys
 import torch
 from torch import nn
 
+from gentex.sampling import evaluations
 from gentex.tasks.work import Score
 from gentex.training import History
 
@@ -35,9 +36,9 @@ def cost_scores(history: History, device: torch.device) -> dict[str, Score]:
 def sampling_scores(model: nn.Module, images: int, seconds: float) -> dict[str, Score]:
     """Images a second, and network evaluations an image of models that count them (`spent`)."""
     scores = {"sample-throughput": Score(images / max(seconds, 1e-9), "higher", "images/s")}
-    spent = getattr(model, "spent", None)
+    spent = evaluations(model)
     if spent is not None:
-        scores["evaluations"] = Score(float(spent.double().mean()), "", "per image")
+        scores["evaluations"] = Score(spent, "", "per image")
     return scores
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -177,11 +177,16 @@ def _tuned(
 def _score(name: str, values: Tensor, sources: Sequence[str]) -> Score:
     """The mean over held-out sources, each the mean over its items."""
     card = registry().resolve("metric", name.removesuffix("-tuned").removesuffix("-oracle")).card
-    groups: dict[str, list[float]] = {}
-    for index, value in enumerate(values.tolist()):
-        groups.setdefault(sources[index] if sources else "", []).append(value)
-    means = [sum(group) / len(group) for group in groups.values()]
+    means = by_source(values.tolist(), sources).values()
     return Score.of(card, sum(means) / len(means))
+
+
+def by_source(values: Iterable[float], sources: Sequence[str]) -> dict[str, float]:
+    """The mean over the items of each source; of all of them under `""` where none are named."""
+    groups: dict[str, list[float]] = {}
+    for index, value in enumerate(values):
+        groups.setdefault(sources[index] if sources else "", []).append(float(value))
+    return {name: sum(group) / len(group) for name, group in groups.items()}
 
 
 def _write_sheet(path: Path, batch: Batch, estimate: Layers) -> None:

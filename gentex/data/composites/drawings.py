@@ -39,17 +39,17 @@ def mondrian(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Ten
     high = [torch.full((n, 2 * h, 2 * w), reach) for _ in range(2)]
     for _ in range(7):
         longer = (high[0] - low[0]) < (high[1] - low[1])  # the axis that is split
-        share = 0.25 + 0.5 * _drawn(low, high, rng)
-        whole = _drawn(low, high, rng) < 0.12  # a box that is not split this time
+        share = 0.25 + 0.5 * _of_box(low, high, rng)
+        whole = _of_box(low, high, rng) < 0.12  # a box that is not split this time
         for axis, place in enumerate((u, v)):
             here = (longer == bool(axis)) & ~whole & (high[axis] - low[axis] > 16)
             cut = low[axis] + share * (high[axis] - low[axis])
             above = place >= cut
             low[axis] = torch.where(here & above, cut, low[axis])
             high[axis] = torch.where(here & ~above, cut, high[axis])
-    light = _drawn(low, high, rng)
-    slope = 0.15 * (_drawn(low, high, rng) - 0.5) * (u - low[0]) / reach
-    hue = torch.stack([_drawn(low, high, rng) for _ in range(channels)], 1)
+    light = _of_box(low, high, rng)
+    slope = 0.15 * (_of_box(low, high, rng) - 0.5) * (u - low[0]) / reach
+    hue = torch.stack([_of_box(low, high, rng) for _ in range(channels)], 1)
     saturation = 0.3 * torch.rand(n, 1, 1, 1, generator=rng)
     boxes = (light + slope)[:, None] + saturation * (hue - hue.mean(1, keepdim=True))
     border = torch.minimum(
@@ -124,7 +124,7 @@ def stars(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor
     return canvas
 
 
-def _drawn(low: list[Tensor], high: list[Tensor], rng: torch.Generator) -> Tensor:
+def _of_box(low: list[Tensor], high: list[Tensor], rng: torch.Generator) -> Tensor:
     """A number in [0, 1) for each box, the same at all of its points (n, h, w)."""
     # A hash of the bounds: which boxes there are is not known, only the one at each point.
     bounds = low[0] + 2 * low[1] + 3 * high[0] + 4 * high[1]

@@ -1,4 +1,4 @@
-"""What the generators of structures and textures share: draws, smooth noise, coordinates.
+"""What the generators of structures and textures share: draws, smooth noise, coordinates, colours.
 
 Every function takes the `torch.Generator` that it draws from; fields are float32 (n, h, w).
 """
@@ -112,8 +112,8 @@ def shaded(colour: Tensor, y: Tensor, x: Tensor, rng: torch.Generator) -> Tensor
     n = len(colour)
     slope = 0.2 * torch.rand(n, 1, 1, generator=rng).square()
     angle = uniform(0, 2 * math.pi, n, 1, 1, rng=rng)
-    ramp = slope * (angle.cos() * x + angle.sin() * y)
-    return (colour + ramp[:, None]).clamp(0, 1)
+    shade = slope * (angle.cos() * x + angle.sin() * y)
+    return (colour + shade[:, None]).clamp(0, 1)
 
 
 def ramp(n: int, h: int, w: int, channels: int, rng: torch.Generator) -> Tensor:

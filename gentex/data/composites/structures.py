@@ -15,14 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gentex.data.composites import cartoons, drawings
-from gentex.data.composites.fields import (
-    colours,
-    grid,
-    ramp,
-    shaded,
-    smooth_noise,
-    uniform,
-)
+from gentex.data.composites.fields import colours, grid, ramp, shaded, smooth_noise, uniform
 
 Structure = Callable[[int, int, int, int, torch.Generator], Tensor]
 

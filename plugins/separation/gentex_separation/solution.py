@@ -72,7 +72,12 @@ def solve_each(solve: Callable[[Tensor], Solution], images: Tensor) -> Solution:
 
 def single_precision(images: Tensor) -> Tensor:
     """The images in single precision, or in double where they come in double; detached."""
-    return images.detach().to(torch.promote_types(images.dtype, torch.float32))
+    return at_least_single(images.detach())
+
+
+def at_least_single(images: Tensor) -> Tensor:
+    """The images in single precision, or in double where they come in double."""
+    return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
 def layers(images: Tensor, structure: Tensor) -> Layers:

@@ -14,7 +14,7 @@ from torch.optim import AdamW, Optimizer
 
 from gentex import Batch, ImageShape, Layers, Separator
 from gentex.errors import DataError, HyperparameterError
-from gentex_separation.solution import positive
+from gentex_separation.solution import at_least_single, positive
 
 FLOOR = 1e-6  # mean square error that is as good as none: 60 dB
 
@@ -48,9 +48,9 @@ class Supervised(Separator):
         """
         seen = images.to(next(self.parameters()).dtype)
         texture = self._mean_texture(seen) if self.ensemble else self.texture(seen)
-        wide = images.to(torch.promote_types(images.dtype, torch.float32))
-        texture = texture.to(wide.dtype)
-        return Layers(wide - texture, texture)
+        images = at_least_single(images)
+        texture = texture.to(images.dtype)
+        return Layers(images - texture, texture)
 
     def _mean_texture(self, images: Tensor) -> Tensor:
         """The mean over the turned and mirrored images of the textures, turned back."""

@@ -22,7 +22,7 @@ from torch.nn.functional import leaky_relu, softplus
 from gentex import Batch, Encoder, ImageShape, Layers, Separator, Update
 from gentex.errors import DataError
 from gentex_separation.learned.supervised import padded
-from gentex_separation.solution import layers, positive, whole
+from gentex_separation.solution import at_least_single, layers, positive, whole
 
 BLOCK = 2  # pixels are taken together in 2×2 blocks: no layer works at the full resolution
 MULTIPLE = 8  # what every map must be divisible by: three halvings
@@ -66,9 +66,9 @@ class Swap(Separator, Encoder):
 
     def separate(self, images: Tensor) -> Layers:
         """Layers of images (N, C, H, W) of any size; C is that of the constructor's image."""
-        wide = images.to(torch.promote_types(images.dtype, torch.float32))
+        images = at_least_single(images)
         where, what = self._codes(images)
-        return layers(images, self._images(where, torch.zeros_like(what), wide))
+        return layers(images, self._images(where, torch.zeros_like(what), images))
 
     def encode(self, images: Tensor) -> Tensor:
         """Texture codes (N, `dim`), of length 1, of images (N, C, H, W) in [0, 1]."""

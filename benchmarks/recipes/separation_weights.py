@@ -1,10 +1,10 @@
-"""The recipe of the U-Net weights that gentex-separation ships.
+"""The recipe of the weights that gentex-separation ships.
 
-    python benchmarks/recipes/unet_separation.py RUN
+    python benchmarks/recipes/separation_weights.py RUN --architecture unet
 
 trains on composites of all three levels at once, with textures from two folders of photographs
 below the data root besides the package's own, and writes RUN/unet.safetensors: three channels, half
-precision. It goes on from its last checkpoint when it is called again.
+precision, and how they were made. It goes on from its last checkpoint when it is called again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from torch import Tensor
 
 import gentex
 from gentex import Batch, Layers
+from gentex.bench.environment import source_commit
 from gentex.data import Dataset
+from gentex.data.composites.fingerprint import LEVELS
 
 FOLDERS = ("textures/dtd10_subset", "textures/kth_tips_grey")
-LEVELS = ("easy", "medium", "hard")
 STEPS = 32_000
 BATCH = 16
 SIZE = 64
@@ -50,14 +51,11 @@ class AllLevels(Dataset):
         index = torch.as_tensor(indices)
         levels = self.banks[int(index[0]) % len(self.banks)]
         parts = [
-            data.batch(index[place :: len(levels)])
+            data.batch(index[place :: len(levels)]).layers
             for place, data in enumerate(levels)
             if place < len(index)
         ]
-        layers = Layers(
-            torch.cat([part.layers.structure for part in parts if part.layers]),
-            torch.cat([part.layers.texture for part in parts if part.layers]),
-        )
+        layers = Layers(*map(torch.cat, zip(*filter(None, parts), strict=True)))
         for layer in layers:
             layer[::GREY] = layer[::GREY].mean(1, keepdim=True)
         return Batch(layers.image, layers=layers)
@@ -77,6 +75,7 @@ def main(
     run: Path, data: Path | None, architecture: str, steps: int, precision: str, seed: int
 ) -> None:
     """Train, and write the weights into the folder RUN."""
+    commit = source_commit()
     folders = "+".join(FOLDERS)
     banks = [
         [
@@ -109,7 +108,13 @@ def main(
     )
     gentex.save(model, run)
     state = {name: value.cpu().half().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, run / f"{architecture}.safetensors")
+    made = {
+        "architecture": architecture,
+        "data": f"composites of {', '.join(LEVELS)}; {', '.join(FOLDERS)}; {BANKS} seeds of each",
+        "training": f"{steps} steps of {BATCH} images of {SIZE}×{SIZE}, {precision}, seed {seed}",
+        "commit": commit or "unknown",
+    }
+    save_file(state, run / f"{architecture}.safetensors", metadata=made)
     click.echo(f"{history.steps} steps in {history.seconds:.0f} s")
 
 
