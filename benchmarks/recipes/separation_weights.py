@@ -3,8 +3,9 @@
     python benchmarks/recipes/separation_weights.py RUN --architecture unet
 
 trains on composites of all three levels at once, with textures from two folders of photographs
-below the data root besides the package's own, and writes RUN/unet.safetensors: three channels, half
-precision, and how they were made. It goes on from its last checkpoint when it is called again.
+below the data root besides the package's own, and writes RUN/unet.safetensors: three channels, the
+filters in half precision, and how they were made. It goes on from its last checkpoint when it is
+called again.
 """
 
 from __future__ import annotations
@@ -107,7 +108,10 @@ def main(
         on_progress=lambda p: click.echo(f"{p.step} {p.seconds:.0f} s {p.losses}"),
     )
     gentex.save(model, run)
-    state = {name: value.cpu().half().contiguous() for name, value in model.state_dict().items()}
+    state = {
+        name: (value.half() if value.dim() > 1 else value).cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
     made = {
         "architecture": architecture,
         "data": f"composites of {', '.join(LEVELS)}; {', '.join(FOLDERS)}; {BANKS} seeds of each",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gentex import ImageShape
 from gentex.errors import HyperparameterError
 from gentex_separation.learned.supervised import Supervised, zeroed
+from gentex_separation.learned.weights import load_weights
 from gentex_separation.solution import whole
 
 
@@ -18,7 +19,7 @@ class DnCNN(Supervised):
 
     depth: convolutions, at least 3; the paper has 17.
     width: channels between them; the paper has 64. The defaults are small, for a CPU.
-    lr, steps, ensemble: see `Supervised`.
+    lr, steps, weights, ensemble: see `Supervised`.
     """
 
     def __init__(
@@ -29,20 +30,23 @@ class DnCNN(Supervised):
         width: int = 32,
         lr: float = 1e-3,
         steps: int = 0,
+        weights: str = "",
         ensemble: bool = False,
     ) -> None:
-        super().__init__(image, lr, steps, ensemble)
+        super().__init__(image, lr, steps, weights, ensemble)
         width = whole("width", width)
         if depth < 3:
             raise HyperparameterError(f"depth={depth}: allowed are whole numbers from 3")
         self.layers = nn.Sequential(
-            nn.Conv2d(image.channels, width, 3, padding=1),
+            nn.Conv2d(self.channels, width, 3, padding=1),
             nn.ReLU(inplace=True),
             *(layer for _ in range(depth - 2) for layer in normalised(width)),
-            zeroed(nn.Conv2d(width, image.channels, 3, padding=1)),
+            zeroed(nn.Conv2d(width, self.channels, 3, padding=1)),
         )
+        if weights:
+            load_weights(self, "dncnn")
 
-    def texture(self, images: Tensor) -> Tensor:
+    def network(self, images: Tensor) -> Tensor:
         texture: Tensor = self.layers(images - 0.5)
         return texture
 

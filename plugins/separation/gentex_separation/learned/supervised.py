@@ -14,6 +14,7 @@ from torch.optim import AdamW, Optimizer
 
 from gentex import Batch, ImageShape, Layers, Separator
 from gentex.errors import DataError, HyperparameterError
+from gentex_separation.learned.weights import channels_seen
 from gentex_separation.solution import at_least_single, positive
 
 FLOOR = 1e-6  # mean square error that is as good as none: 60 dB
@@ -25,21 +26,32 @@ class Supervised(Separator):
     lr: learning rate of AdamW.
     steps: of the training; in the second half of them the learning rate falls to zero. 0 leaves it
         as it is.
+    weights: "default" for those that come with the package, for 1 or 3 channels and the default
+        sizes; "" for random ones. Grey images are seen in three equal channels, whose results are
+        averaged.
     ensemble: separate by the mean over the eight turns and mirrorings of an image (Timofte et al.,
         Seven Ways to Improve Example-Based Single Image Super Resolution, 2016), in eight times
         the time. Training is the same.
     """
 
-    def __init__(self, image: ImageShape, lr: float, steps: int, ensemble: bool) -> None:
+    def __init__(
+        self, image: ImageShape, lr: float, steps: int, weights: str, ensemble: bool
+    ) -> None:
         super().__init__()
         if steps < 0:
             raise HyperparameterError(f"steps={steps}: allowed are whole numbers from 0")
         self.image, self.lr, self.steps = image, positive("lr", lr), steps
-        self.ensemble = ensemble
+        self.channels, self.ensemble = channels_seen(weights, image.channels), ensemble
 
     @abstractmethod
+    def network(self, images: Tensor) -> Tensor:
+        """The texture of images (N, `channels`, H, W) in [0, 1], of any size."""
+
     def texture(self, images: Tensor) -> Tensor:
         """The texture of images (N, C, H, W) in [0, 1], of any size."""
+        if images.shape[1] == self.channels:
+            return self.network(images)
+        return self.network(images.expand(-1, self.channels, -1, -1)).mean(1, keepdim=True)
 
     def separate(self, images: Tensor) -> Layers:
         """Layers of images (N, C, H, W) of any size; C is that of the constructor's image.

@@ -23,9 +23,7 @@ class UNet(Supervised):
     """A U-Net that predicts the texture.
 
     width: channels at half the resolution; half as many more with each of two halvings.
-    lr, steps, ensemble: see `Supervised`.
-    weights: "default" for those that come with the package, for 1 or 3 channels and width 32; ""
-        for random ones.
+    lr, steps, weights, ensemble: see `Supervised`.
     """
 
     def __init__(
@@ -35,23 +33,23 @@ class UNet(Supervised):
         width: int = 32,
         lr: float = 2e-3,
         steps: int = 0,
-        ensemble: bool = False,
         weights: str = "",
+        ensemble: bool = False,
     ) -> None:
-        super().__init__(image, lr, steps, ensemble)
+        super().__init__(image, lr, steps, weights, ensemble)
         width = whole("width", width)
         widths = [width, width * 3 // 2, width * 2]
-        self.head = nn.Conv2d(image.channels * BLOCK**2, width, 3, padding=1)
+        self.head = nn.Conv2d(self.channels * BLOCK**2, width, 3, padding=1)
         self.encode = nn.ModuleList(Residual(w) for w in widths)
         self.decode = nn.ModuleList(Residual(w) for w in widths[:-1])
         pairs = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
-        self.tail = zeroed(nn.Conv2d(width, image.channels * BLOCK**2, 3, padding=1))
+        self.tail = zeroed(nn.Conv2d(width, self.channels * BLOCK**2, 3, padding=1))
         if weights:
-            load_weights(self, "unet", weights, image.channels)
+            load_weights(self, "unet")
 
-    def texture(self, images: Tensor) -> Tensor:
+    def network(self, images: Tensor) -> Tensor:
         h, w = images.shape[-2:]
         x = padded(images, BLOCK * 2 ** len(self.down)) - 0.5
         x = self.head(functional.pixel_unshuffle(x, BLOCK))

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from gentex import ImageShape
 from gentex_separation.learned.supervised import Supervised, padded, zeroed
+from gentex_separation.learned.weights import load_weights
 from gentex_separation.solution import whole
 
 BLOCK = 2  # pixels are taken together in 2×2 blocks: as many channels more, a quarter of the places
@@ -28,7 +29,7 @@ class Unrolled(Supervised):
 
     iterations: how many; each has parameters of its own.
     width: filters of K, and so channels of the dual variable.
-    lr, steps, ensemble: see `Supervised`.
+    lr, steps, weights, ensemble: see `Supervised`.
     """
 
     def __init__(
@@ -39,16 +40,19 @@ class Unrolled(Supervised):
         width: int = 32,
         lr: float = 1e-3,
         steps: int = 0,
+        weights: str = "",
         ensemble: bool = False,
     ) -> None:
-        super().__init__(image, lr, steps, ensemble)
+        super().__init__(image, lr, steps, weights, ensemble)
         self.width = whole("width", width)
-        channels = image.channels * BLOCK**2
+        channels = self.channels * BLOCK**2
         self.iterations = nn.ModuleList(
             Iteration(channels, self.width) for _ in range(whole("iterations", iterations))
         )
+        if weights:
+            load_weights(self, "unrolled")
 
-    def texture(self, images: Tensor) -> Tensor:
+    def network(self, images: Tensor) -> Tensor:
         h, w = images.shape[-2:]
         f = functional.pixel_unshuffle(padded(images, BLOCK), BLOCK) - 0.5
         u, beyond = f, f
