@@ -25,7 +25,7 @@ from gentex.interfaces import Batch, Layers, Separator
 from gentex.pictures import write_sheet
 from gentex.registry import import_target, registry
 from gentex.tasks.cost import cost_scores, parameters
-from gentex.tasks.work import Outcome, Score, Work
+from gentex.tasks.work import ORACLE, TUNED, Outcome, Score, Work
 from gentex.training import History, Progress, train
 from gentex.training.precision import find_device
 
@@ -170,13 +170,13 @@ def _tuned(
         pairs = zip(truth, tested[-1], strict=True)
         psnr.append(torch.cat([metric(b.layers, e) for b, e in pairs]))
     best = max(range(len(grid)), key=means.__getitem__)
-    tuned = {f"{name}-tuned": v for name, v in _measure(truth, tested[best]).items()}
-    return {**tuned, f"{MAIN}-oracle": torch.stack(psnr).amax(0)}
+    tuned = {name + TUNED: v for name, v in _measure(truth, tested[best]).items()}
+    return {**tuned, MAIN + ORACLE: torch.stack(psnr).amax(0)}
 
 
 def _score(name: str, values: Tensor, sources: Sequence[str]) -> Score:
     """The mean over held-out sources, each the mean over its items."""
-    card = registry().resolve("metric", name.removesuffix("-tuned").removesuffix("-oracle")).card
+    card = registry().resolve("metric", name.removesuffix(TUNED).removesuffix(ORACLE)).card
     means = by_source(values.tolist(), sources).values()
     return Score.of(card, sum(means) / len(means))
 

@@ -9,6 +9,11 @@ from typing import Any
 
 from gentex.cards import Card
 
+TUNED = "-tuned"
+"""Ends the name of a metric where hyperparameters were chosen on training data, from a grid."""
+ORACLE = "-oracle"
+"""Ends it where they were chosen for each test item, which no honest choice can reach."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

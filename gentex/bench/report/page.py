@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from gentex.bench.paired import chance, paired
 from gentex.bench.store import Record, Store, timestamp
 from gentex.bench.table import Row, Table, shown
 
@@ -28,7 +29,7 @@ def html_report(made: Sequence[Table], store: Store, *, title: str, summary: str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = shown
+    environment.filters |= {"shown": shown, "chance": chance}
     return environment.get_template("page.html.j2").render(
         title=title,
         summary=summary,
@@ -44,6 +45,7 @@ def _section(table: Table, store: Store) -> dict[str, Any]:
         "columns": [column for column in table.columns if column.direction],
         "shown_only": [column for column in table.columns if not column.direction],
         "best": _best(table),
+        "paired": paired(table),
         "sheets": _unique([sheet for row in table.rows for sheet in _sheets(row, store)]),
         "curves": [(row.label, _curves(row.records[0])) for row in table.rows if row.records],
     }

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gentex.bench.paired import chance, paired
 from gentex.bench.report.page import environments, html_report
 from gentex.bench.store import Store
 from gentex.bench.table import Table, shown
@@ -52,6 +54,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"latex": latex_escape, "markdown": markdown_escape, "shown": shown}
+    environment.filters |= {"paired": paired, "chance": chance}
     return environment
 
 
@@ -73,6 +76,13 @@ def _csv(made: Sequence[Table]) -> str:
     return buffer.getvalue()
 
 
+def _paired(table: Table) -> dict[str, Any] | None:
+    found = paired(table)
+    if found is None:
+        return None
+    return found._asdict() | {"rivals": [rival._asdict() for rival in found.rivals]}
+
+
 def _json(made: Sequence[Table]) -> str:
     """Every table with means, intervals, values by seed, and where and by what they were made."""
     content = [
@@ -81,6 +91,7 @@ def _json(made: Sequence[Table]) -> str:
             "dataset": table.dataset,
             "budget": table.budget,
             "protocol": table.protocol,
+            "paired": _paired(table),
             "environments": environments([table]),
             "rows": [
                 {

@@ -66,14 +66,31 @@ def test_rolling_guidance_is_a_loop(size):
     for _ in range(2):
         expected = bilateral_by_loops(image, np.stack(expected), 1.2, 0.2)
     found = rolling_guidance(torch.tensor(image)[None], 1.2, 0.2, rounds=2)
-    np.testing.assert_allclose(found[0], expected, atol=1e-12)
+    np.testing.assert_allclose(found.structure[0], expected, atol=1e-12)
+
+
+def test_rolling_guidance_stops_where_a_round_changes_less_than_the_tolerance():
+    images = torch.tensor(np.stack([picture(3, 20, 24), 0.6 * picture(3, 20, 24, seed=1)]))
+    long = [rolling_guidance(images, 1.2, 0.2, 1e-500, rounds=n).structure for n in range(1, 31)]
+    changes = [(b - a).square().mean((1, 2, 3)).sqrt() for a, b in itertools.pairwise(long)]
+    found = rolling_guidance(images, 1.2, 0.2, 1e-5, rounds=30)
+    for i in range(2):
+        taken = int(found.iterations[i])
+        assert 2 < taken < 30
+        assert torch.equal(found.structure[i], long[taken - 1][i])
+        assert float(found.residual[i]) == pytest.approx(float(changes[taken - 2][i]))
+        assert found.residual[i] <= 1e-5 < changes[taken - 3][i]
+    assert found.iterations[0] != found.iterations[1]
+    cut = rolling_guidance(images, 1.2, 0.2, 1e-5, rounds=2)
+    assert cut.iterations.tolist() == [2, 2]
+    torch.testing.assert_close(cut.residual, changes[0])
 
 
 def test_rolling_guidance_takes_what_is_small_and_keeps_edges():
     image = torch.zeros(1, 1, 40, 40)
     image[..., 20:] = 0.8
     image[..., 10, 10] = 1
-    found = rolling_guidance(image, 2.0, 0.1)
+    found = rolling_guidance(image, 2.0, 0.1).structure
     assert found[0, 0, 10, 10] < 0.05
     assert found[0, 0, 30, 20] - found[0, 0, 30, 19] > 0.75
 

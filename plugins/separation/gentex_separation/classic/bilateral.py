@@ -2,8 +2,9 @@
 
     S_p = Σ_q w_pq I_q / Σ_q w_pq,    w_pq = exp(−|p − q|² / 2σ_s² − |I_p − I_q|² / 2σ_r²)
 
-with |I_p − I_q|² the mean over the channels. Libraries unfold all windows at once, which takes
-hundreds of images' memory; here one offset p − q is dealt with after the other.
+with |I_p − I_q|² the mean over the channels. kornia's operator unfolds all windows at once: at the
+default scale that is the memory of 289 images, 40 GB for 12 megapixels in colour. Here one offset
+p − q is dealt with after the other.
 """
 
 from __future__ import annotations

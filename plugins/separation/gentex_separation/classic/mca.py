@@ -7,7 +7,7 @@ Structure is sparse in one dictionary, texture in another:
 W is the undecimated Haar transform, few of whose coefficients make a piecewise constant image; D is
 the cosine transform of overlapping blocks, few of whose coefficients make a local pattern. Block
 coordinate relaxation: each component in turn is what the other leaves, thresholded, under a
-threshold that falls from the greatest coefficient to the smallest that matters.
+threshold that falls from the greatest coefficient to the smallest that matters, where it stops.
 """
 
 from __future__ import annotations
