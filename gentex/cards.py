@@ -110,6 +110,8 @@ class Card:
     direction: Literal["", "lower", "higher"] = ""
     """Metric: which way is better; empty where the metric is shown but never ranks."""
     unit: str = ""
+    floors: tuple[str, ...] = ()
+    """Task: architectures that stand in each of its comparisons, where they are installed."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -128,7 +130,7 @@ class Card:
             raise ValueError(
                 f"card {self.name!r}: modality {self.modality!r} is none of {MODALITIES}"
             )
-        for name in ("interfaces", "tags"):
+        for name in ("interfaces", "tags", "floors"):
             if isinstance(getattr(self, name), str):
                 raise ValueError(f"card {self.name!r}: {name} are a tuple of words, not one")
         strange = set(self.interfaces) - set(INTERFACES)

@@ -33,6 +33,10 @@ class DataError(GentexError):
     """Data that is missing, unreadable, or unfit for what was asked of it."""
 
 
+class NoSplitError(DataError):
+    """A split that a dataset does not have."""
+
+
 class CheckpointError(GentexError):
     """A saved model or checkpoint that cannot be read, or belongs to another run."""
 

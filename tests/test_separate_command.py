@@ -166,6 +166,20 @@ def test_sixteen_bits(command, tmp_path):
     assert abs(structure + texture - 32768 - levels).max() <= 1
 
 
+def test_sixteen_bits_of_each_colour(command, tmp_path):
+    levels = np.random.default_rng(3).integers(0, 65536, (9, 7, 3))
+    write_png(tmp_path / "deep.png", levels.astype(np.uint16))
+    arguments = ("--method", "half", "--depth", "16", "-o", tmp_path / "out")
+    assert command("separate", tmp_path / "deep.png", *arguments).code == 0
+    for kind, expected in (
+        ("structure", (levels + 32767.5) / 2),
+        ("texture", (levels + 32768.5) / 2),
+    ):
+        layer = _read_png(tmp_path / "out" / f"deep-{kind}.png", signed=False)
+        found = 65535 * layer.permute(1, 2, 0).double().numpy()
+        assert abs(found - expected).max() <= 1
+
+
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (1, 1, 3)], ids=str)
 @pytest.mark.parametrize("profile", [None, PROFILE], ids=["plain", "profile"])
 def test_png_of_sixteen_bits_is_what_pillow_reads(tmp_path, shape, profile):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gentex.bench.suite import Entry, Matrix, Suite
+from gentex.bench.suite import Budget, Entry, Matrix, Suite
 from gentex.errors import SuiteError
 from gentex.registry import Found, import_path, registry
 
@@ -72,18 +72,50 @@ class Job:
 def plan(suite: Suite, *, root: Path | None = None) -> list[Job]:
     """The jobs of a suite, without repetition, seeds outermost.
 
-    So an interrupted run has compared every architecture on the first seeds.
+    So an interrupted run has compared every architecture on the first seeds. A task's floors are
+    added last, where a comparison lacks them.
     """
     fingerprints: dict[tuple[str, str], str] = {}
     codes: dict[str, str] = {}
     jobs: dict[str, Job] = {}
-    for matrix in suite.matrix:
+    for matrix in [*suite.matrix, *_floors(suite)]:
         for seed, dataset, architecture in itertools.product(
             matrix.seeds, matrix.datasets, matrix.architectures
         ):
             job = _job(matrix, seed, dataset, architecture, root, fingerprints, codes)
             jobs.setdefault(job.cell.hash, job)
     return list(jobs.values())
+
+
+def _floors(suite: Suite) -> list[Matrix]:
+    """The floors of each task in the comparisons of a suite that lack them, on one seed."""
+    there = {
+        (_comparison(matrix, dataset), architecture.name.rpartition(":")[2])
+        for matrix in suite.matrix
+        for dataset in matrix.datasets
+        for architecture in matrix.architectures
+    }
+    installed = registry().names("architecture")
+    missing: list[Matrix] = []
+    for matrix in suite.matrix:
+        floors = registry().resolve("task", matrix.task).card.floors
+        for dataset, floor in itertools.product(matrix.datasets, floors):
+            key = _comparison(matrix, dataset), floor
+            if floor in installed and key not in there:
+                there.add(key)
+                fields = {
+                    "datasets": (dataset,),
+                    "architectures": (Entry(name=floor),),
+                    "seeds": matrix.seeds[:1],
+                    "budget": Budget(steps=0),
+                    "training": {},
+                }
+                missing.append(matrix.model_copy(update=fields))
+    return missing
+
+
+def _comparison(matrix: Matrix, dataset: Entry) -> str:
+    return json.dumps([matrix.task, str(dataset), matrix.options], sort_keys=True, default=str)
 
 
 def _job(

@@ -16,6 +16,7 @@ TASKS = [
         "Take composites apart whose layers are known, and compare layer by layer",
         kind="task",
         interfaces=("separator",),
+        floors=("identity", "gaussian"),
     ),
     Card(
         "uplift@1",

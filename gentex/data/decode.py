@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 
+from gentex.data.sixteen_bits import exchange_bytes, is_wide, joined
 from gentex.errors import DataError
 from gentex.interfaces import ImageShape
 
@@ -77,11 +79,12 @@ class Picture(NamedTuple):
 def read_picture(path: str | Path) -> Picture:
     """The pixels of an image file without conversion of their colours, and its colour profile.
 
-    Otherwise as `read_image`; but sixteen bits of grey are kept, and CMYK and L*a*b* become sRGB.
+    Otherwise as `read_image`; but sixteen bits are kept, and CMYK and L*a*b* become sRGB.
 
     Raises UnreadableError.
     """
     with _opened(Path(path)) as image:
+        wide = is_wide(image) and "transparency" not in image.info
         image.load()
         upright = _upright(image)
         profile = _own_profile(upright)
@@ -89,10 +92,27 @@ def read_picture(path: str | Path) -> Picture:
             del upright.info["icc_profile"]  # so that `_shown` does not apply it
         if upright.mode.startswith("I") or upright.mode == "F":
             values = _unit(upright).astype(np.float32)
+        elif wide:
+            values = _on_white(joined(upright, _second_bytes(Path(path))))
         else:
             values = np.asarray(_shown(upright), np.float32) / np.float32(255)
     pixels = torch.from_numpy(values.reshape(*values.shape[:2], -1))
     return Picture(pixels.permute(2, 0, 1).contiguous(), profile)
+
+
+def _second_bytes(path: Path) -> Image.Image:
+    """Of an image of sixteen bits a colour, upright."""
+    with _opened(path) as image:
+        exchange_bytes(image)
+        image.load()
+        return _upright(image)
+
+
+def _on_white(levels: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """Colours of sixteen bits (H, W, 3), in [0, 1], or (H, W, 4) with how opaque they are."""
+    values = levels.astype(np.float32) / np.float32(65535)
+    colours, opaque = values[..., :3], values[..., 3:]
+    return colours * opaque + (1 - opaque) if opaque.size else colours
 
 
 def _own_profile(image: Image.Image) -> bytes | None:
@@ -164,7 +184,7 @@ def _mode(channels: int) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> Iterator[ImageFile]:
     """The image with its header read; whatever goes wrong in here is an UnreadableError."""
     try:
         if not path.is_file():  # also keeps a named pipe from being waited for

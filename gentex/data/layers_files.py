@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gentex.data.files import SPLITS, check_split, find_folder
-from gentex.errors import DataError, closest
+from gentex.errors import DataError, NoSplitError, closest
 
 VERSION = 1
 """To be raised with every change of the reader that gives other layers from the same files."""
@@ -35,10 +35,10 @@ def pairs(argument: str, root: Path | None, split: str) -> list[Pair]:
     split_folders = [name for name in SPLITS if (base / name).is_dir()]
     if split_folders:
         if split not in split_folders:
-            raise DataError(f"layers-folder: no {split}/ beside {split_folders[0]}/ in {base}")
+            raise NoSplitError(f"layers-folder: no {split}/ beside {split_folders[0]}/ in {base}")
         base = base / split
     elif split != "test":
-        raise DataError(
+        raise NoSplitError(
             f"layers-folder: {base} is for testing as it is; layers to train on go into a folder "
             "train/ in it, the others into test/"
         )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gentex.data.dataset import Dataset, Skipped
 from gentex.data.layers_files import Pair, pairs
+from gentex.data.sixteen_bits import exchange_bytes, is_wide, joined
 from gentex.errors import DataError
 from gentex.interfaces import Batch, ImageShape, Layers
 
@@ -161,13 +162,13 @@ def _read_png(path: Path, *, signed: bool) -> Tensor:
         raise _UnusableError(f"{path.name} is no PNG of 8 or 16 bits, grey or RGB")
     bits, white = _DEPTHS[header[24:]]
     with Image.open(path, formats=("PNG",)) as image:
-        pixels = np.array(image).astype(np.float32)
-    if header[24:] == b"\x10\x02":
-        # Pillow keeps the first of two bytes; read as if the second came first, it keeps that one.
-        with Image.open(path, formats=("PNG",)) as image:
-            how, box, offset, _ = image.tile[0]
-            image.tile = [(how, box, offset, "RGB;16L")]  # type: ignore[list-item]  # any tuple
-            pixels = 256 * pixels + np.array(image)
+        wide = is_wide(image)
+        pixels = np.array(image)
+        if wide:
+            with Image.open(path, formats=("PNG",)) as again:
+                exchange_bytes(again)
+                pixels = joined(image, again)
+    pixels = pixels.astype(np.float32)
     layer = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
     return (layer - MID_GREY[bits] if signed else layer) / white
 

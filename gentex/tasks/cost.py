@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import re
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -14,12 +18,50 @@ from gentex.training import History
 
 def peak_memory(device: torch.device | str = "cpu") -> int:
     """Bytes: the most that tensors took on a CUDA device, else the most that the process took."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    import resource
+    device = torch.device(device)
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device)
+    else:
+        import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak *= 1 if sys.platform == "darwin" else 1024
+    return max(peak, _peak_before.get(device.type, 0))
+
+
+_peak_before: dict[str, int] = {}
+"""The peak up to where `memory_taken` has last set it back, by the kind of device."""
+
+
+def memory_taken(work: Callable[[], object], device: torch.device | str = "cpu") -> int | None:
+    """Bytes that `work` takes at the most, above what was taken before it.
+
+    On the CPU those of the process, as Linux counts them; None where there is no such count.
+    """
+    device = torch.device(device)
+    _peak_before[device.type] = peak_memory(device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
+    try:
+        # What earlier work has freed, but the allocator has kept, would be taken unseen.
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets the peak back
+        before = _resident("VmRSS")
+        work()
+        return _resident("VmHWM") - before
+    except (OSError, AttributeError, TypeError):  # another system, another C library
+        return None
+
+
+def _resident(name: str) -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+    if found is None:
+        raise OSError(f"no {name} in /proc/self/status")
+    return int(found[1]) * 1024
 
 
 def cost_scores(history: History, device: torch.device) -> dict[str, Score]:

@@ -15,22 +15,25 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from gentex.data import Dataset, in_order
 from gentex.data.load import load_dataset
-from gentex.errors import DataError, GentexError
+from gentex.errors import DataError, GentexError, NoSplitError
 from gentex.factory import create, save
 from gentex.interfaces import Batch, Layers, Separator
 from gentex.pictures import write_sheet
 from gentex.registry import import_target, registry
-from gentex.tasks.cost import cost_scores, parameters
+from gentex.tasks.cost import cost_scores, memory_taken, parameters
 from gentex.tasks.work import ORACLE, TUNED, Outcome, Score, Work
 from gentex.training import History, Progress, train
 from gentex.training.precision import find_device
 
 MAIN = "structure-psnr"
 """What hyperparameters are tuned for; as the layers add up, the texture's PSNR is the same."""
+MEMORY_SIDE = 256
+"""Side of the image on which memory is measured, pixels: constants hardly count any more."""
 SHEET = 6
 """Images on the sheet."""
 
@@ -48,7 +51,12 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
     grid = _grid(work, model)
     trained, tuned = any(True for _ in model.parameters()), tuning > 0 and len(grid) > 1
     if trained or tuned:  # else training composites would be made for nothing
-        train_set = load_dataset(work.dataset, "train", root=work.root, **work.dataset_options)
+        try:
+            train_set = load_dataset(work.dataset, "train", root=work.root, **work.dataset_options)
+        except NoSplitError:
+            if trained:
+                raise
+            tuned = False
 
     def on_progress(progress: Progress) -> None:
         work.on_progress("training", 0.9 * progress.fraction, progress.losses)
@@ -76,6 +84,9 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
     scores = {name: _score(name, values, sources) for name, values in items.items()}
     pixels = len(test_set) * test_set.image.height * test_set.image.width
     scores["separation-time"] = Score(seconds / pixels * 1e6, "lower", "s/megapixel")
+    memory = _memory(model, truth[0].images)
+    if memory is not None:
+        scores["separation-memory"] = Score(memory, "lower", "MiB/megapixel")
     scores |= cost_scores(history, device)
     return Outcome(
         scores=scores,
@@ -126,6 +137,18 @@ def _separate(model: Separator, batches: Sequence[Batch]) -> tuple[list[Layers],
         separated.append(Layers(layers.structure.cpu(), layers.texture.cpu()))
         seconds += time.perf_counter() - began
     return separated, seconds
+
+
+@torch.inference_mode()
+def _memory(model: Separator, images: Tensor) -> float | None:
+    """What separating takes, in MiB a megapixel, of one image made of the images (N, C, H, W)."""
+    height, width = (-(-MEMORY_SIDE // size) for size in images.shape[-2:])
+    index = torch.arange(height * width) % len(images)
+    pieces = images[index].unflatten(0, (height, width))
+    image = rearrange(pieces, "rows columns c h w -> 1 c (rows h) (columns w)")
+    image = image[..., :MEMORY_SIDE, :MEMORY_SIDE].to(model.device)
+    taken = memory_taken(lambda: model.separate(image), model.device)
+    return None if taken is None else taken / 2**20 / (MEMORY_SIDE**2 / 1e6)
 
 
 def _measure(truth: Sequence[Batch], estimates: Sequence[Layers]) -> dict[str, Tensor]:

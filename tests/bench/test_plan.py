@@ -117,3 +117,27 @@ def test_planning_imports_neither_torch_nor_model_code() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_floors_stand_in_every_comparison_of_a_task_that_has_them() -> None:
+    def labels(*matrices: dict[str, Any]) -> list[str]:
+        task = {"task": "separation@1", "datasets": ["composites:easy"]}
+        jobs = plan(make_suite("x", {"matrix": [task | matrix for matrix in matrices]}))
+        return [f"{job.cell.architecture_label} {job.cell.seed}" for job in jobs]
+
+    learned = {"architectures": ["unet"], "seeds": [3, 4], "training": {"batch_size": 4}}
+    floors = ["identity 3", "gaussian 3"]
+    assert labels(learned) == ["unet 3", "unet 4", *floors]
+    assert labels(learned, {"architectures": ["gaussian[strength=2]"]})[3:] == ["identity 3"]
+    present = {"architectures": ["separation:gaussian", "identity"]}
+    assert sorted(labels(learned, present)) == ["gaussian 0", "identity 0", "unet 3", "unet 4"]
+    other = {"architectures": ["rof"], "options": {"tuning": 0}}
+    assert labels(learned, other)[3:] == [*floors, "identity 0", "gaussian 0"]
+    assert len(planned(architectures=["dcgan"])) == 1, "generation has none"
+
+
+def test_a_floor_is_not_trained() -> None:
+    task = {"task": "separation@1", "datasets": ["composites:easy"], "architectures": ["unet"]}
+    unet, identity, _ = plan(make_suite("x", {"matrix": [task | {"training": {"ema": 0.9}}]}))
+    assert (unet.cell.training, identity.cell.training) == ({"ema": 0.9}, {})
+    assert identity.cell.budget == {"steps": 0}

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from gentex.data.decode import (
     fit,
     read_header,
     read_image,
+    read_picture,
     to_channels,
 )
 from gentex.errors import DataError
@@ -368,3 +370,29 @@ def test_grey_of_arrays_is_grey_of_files(tmp_path):
     assert torch.equal(to_channels(arrays, 1)[0], read_image(path, 1))
     assert torch.equal(to_channels(arrays[:, :1], 3)[0, 2], arrays[0, 0])
     assert to_channels(arrays[:0], 1).shape == (0, 1, 48, 40)
+
+
+WIDE = np.random.default_rng(0).integers(0, 65536, (9, 7, 4), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_sixteen_bits_of_each_colour_are_kept_in_tiff(tmp_path, byteorder, compression):
+    path = tmp_path / "a.tif"
+    options = {"photometric": "rgb", "byteorder": byteorder, "compression": compression}
+    tifffile.imwrite(path, WIDE[..., :3], rowsperstrip=2, **options)
+    found = read_picture(path).pixels.permute(1, 2, 0).double() * 65535
+    np.testing.assert_array_equal(found.round(), WIDE[..., :3])
+    tifffile.imwrite(path, WIDE, extrasamples=["unassalpha"], **options)
+    found = read_picture(path).pixels.permute(1, 2, 0)
+    values = WIDE / 65535
+    expected = values[..., :3] * values[..., 3:] + 1 - values[..., 3:]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_sixteen_bits_are_turned_upright(tmp_path):
+    path = tmp_path / "a.tif"
+    tag = (274, "H", 1, 6, True)  # EXIF orientation: the first row is at the right
+    tifffile.imwrite(path, WIDE[..., :3], photometric="rgb", extratags=[tag])
+    found = read_picture(path).pixels.permute(1, 2, 0).double() * 65535
+    np.testing.assert_array_equal(found.round(), np.rot90(WIDE[..., :3], -1))

@@ -33,6 +33,16 @@ class Scaled(gentex.Separator):
         texture = self.sign * self.share * (images - images.mean((2, 3), keepdim=True))
         return Layers(images - texture, texture)
 
+@gentex.register('hoarder', license='MIT')
+class Hoarder(gentex.Separator):
+    def __init__(self, image, *, copies: int = 0):
+        super().__init__()
+        self.copies = copies
+
+    def separate(self, images):
+        hoard = [images.clone() for _ in range(self.copies)]
+        return Layers(images - 0, torch.zeros_like(images))
+
 @gentex.register('bias', license='MIT')
 class Bias(gentex.Separator):
     def __init__(self, image):
@@ -130,6 +140,36 @@ def test_a_budget_of_nothing_measures_the_separator_as_it_comes(tmp_path: Path) 
     outcome = run(work(tmp_path, "bias", budget={"steps": 0}))
     assert outcome.cost["steps"] == 0
     assert float(next(gentex.load(tmp_path / "model").parameters()).detach()) == pytest.approx(0.3)
+
+
+def test_memory_is_that_of_separating_a_megapixel(tmp_path: Path) -> None:
+    """Of a separator that holds as many copies of its image at once as it is told to."""
+    pytest.importorskip("resource")
+    found = {}
+    for copies in (0, 100):
+        outcome = run(work(tmp_path, "hoarder", hyperparameters={"copies": copies}))
+        score = outcome.scores["separation-memory"]
+        assert (score.direction, score.unit) == ("lower", "MiB/megapixel")
+        found[copies] = score.value
+        assert outcome.scores["peak-memory"].value > 100, "of all that was done, PyTorch included"
+    expected = 100 * 4 * 1e6 / 2**20  # float32, one channel
+    assert found[100] - found[0] == pytest.approx(expected, rel=0.1)
+    assert found[0] < 0.1 * expected
+
+
+def test_data_without_a_train_split_are_measured_without_tuning(tmp_path: Path) -> None:
+    rng = torch.Generator().manual_seed(0)
+    for name in ("structure", "texture"):
+        (tmp_path / name).mkdir()
+        levels = torch.randint(60, 120, (3, 16, 16), generator=rng, dtype=torch.uint8)
+        for i, picture in enumerate(levels):
+            Image.fromarray(picture.numpy()).save(tmp_path / name / f"{i}.png")
+    mine = {"dataset": f"layers-folder:{tmp_path}", "dataset_options": {}}
+    scores = run(work(tmp_path / "out", "scaled", **mine)).scores
+    assert "structure-psnr" in scores
+    assert "structure-psnr-tuned" not in scores
+    with pytest.raises(DataError, match="layers to train on go into a folder train/"):
+        run(work(tmp_path / "out", "bias", **mine))
 
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
