@@ -31,8 +31,8 @@ SHOWN = 6
 @click.command()
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Else GENTEX_DATA.")
-@click.option("--steps", default=7000, show_default=True)
-@click.option("--width", default=16, show_default=True)
+@click.option("--steps", default=10_000, show_default=True)
+@click.option("--width", default=32, show_default=True)
 @click.option("--precision", default="bf16", show_default=True)
 def main(run: Path, data: Path | None, steps: int, width: int, precision: str) -> None:
     """Train, and write the model and the sheet into the folder RUN."""
