@@ -31,7 +31,7 @@ SHOWN = 6
 @click.command()
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Else GENTEX_DATA.")
-@click.option("--steps", default=10_000, show_default=True)
+@click.option("--steps", default=14_000, show_default=True)
 @click.option("--width", default=32, show_default=True)
 @click.option("--precision", default="bf16", show_default=True)
 def main(run: Path, data: Path | None, steps: int, width: int, precision: str) -> None:

@@ -40,6 +40,8 @@ SEPARATORS = (
     "bilateral",
     "mca",
     "unet",
+    "dncnn",
+    "unrolled",
 )
 MIB = 1024  # ru_maxrss is in KiB on Linux
 

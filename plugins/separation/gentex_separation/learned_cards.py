@@ -28,7 +28,7 @@ LEARNED = (
     _card(
         "unet",
         "unet:UNet",
-        "residual U-Net that predicts the texture; its weights can come with the package",
+        "residual U-Net that predicts the texture",
         Paper(
             "U-Net: Convolutional Networks for Biomedical Image Segmentation",
             ("Ronneberger, Olaf", "Fischer, Philipp", "Brox, Thomas"),
@@ -56,6 +56,7 @@ LEARNED = (
             entry="article",
         ),
         "cnn",
+        "weights",
     ),
     _card(
         "unrolled",
@@ -73,6 +74,7 @@ LEARNED = (
         ),
         "cnn",
         "unrolled",
+        "weights",
     ),
     _card(
         "deep-prior",

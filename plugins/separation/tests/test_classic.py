@@ -1,9 +1,6 @@
 """What holds for every classic separator, whatever its method."""
 
 import importlib
-import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -177,39 +174,6 @@ def test_tiles_have_no_seams(name):
     for dim in (-1, -2):
         across_lines = apart.diff(dim=dim).abs().mean([d for d in range(4) if d != 4 + dim])
         assert across_lines.max() < 0.01
-
-
-PEAK = """
-import json, resource, sys
-import torch
-import gentex
-torch.set_num_threads(1)
-name, hyperparameters = sys.argv[1], json.loads(sys.argv[2])
-coarse = torch.rand(1, 3, 375, 500, generator=torch.Generator().manual_seed(0))
-image = torch.nn.functional.interpolate(coarse, scale_factor=8, mode="bilinear")
-separator = gentex.create(name, image=gentex.ImageShape(3, 3000, 4000), **hyperparameters)
-layers = separator.separate(image)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-"""
-# The peak of an iteration is reached in its first rounds; more would only take longer.
-SHORT = {
-    "rof": {"tolerance": 1.0},
-    "tv-l1": {"tolerance": 1.0},
-    "tv-g": {"tolerance": 1.0},
-    "rtv": {"rounds": 1, "tolerance": 0.1},
-    "l0": {"growth": 100.0},
-    "rolling-guidance": {"rounds": 1},
-    "mca": {"rounds": 2},
-}
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes on Linux only")
-@pytest.mark.parametrize("name", NAMES)
-def test_a_photograph_of_12_megapixels_takes_less_than_4_gib(name):
-    command = [sys.executable, "-c", PEAK, name, json.dumps(SHORT.get(name, {}))]
-    peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert peak < 4 * 2**30
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "identity"])

@@ -1,11 +1,13 @@
 """The learned separators: the contract, what their parts claim, and the shipped weights."""
 
 import math
+import re
 
 import pytest
 import torch
 from gentex_separation.learned.supervised import padded, reflected
 from gentex_separation.learned.weights import FOLDER
+from safetensors import safe_open
 from skimage.data import astronaut
 
 import gentex
@@ -184,43 +186,70 @@ def test_values_that_are_refused(name, wrong, says):
         gentex.create(name, image=ImageShape(3, 16, 16), **wrong)
 
 
-class TestShippedWeights:
-    def test_are_small(self):
-        sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.safetensors")}
-        assert sizes
-        assert all(size < 2e6 for size in sizes.values())
+SHIPPED = ("unet", "dncnn", "unrolled")
 
-    def test_for_grey_images_do_what_those_for_colour_do_with_equal_channels(self):
-        colour, grey = (
-            gentex.create("unet", image=ImageShape(c, 40, 32), weights="default").eval()
-            for c in (3, 1)
-        )
+
+def shipped(name, channels=3):
+    return gentex.create(name, image=ImageShape(channels, 64, 64), weights="default").eval()
+
+
+def test_shipped_weights_are_small_and_say_how_they_were_made():
+    assert {path.stem for path in FOLDER.glob("*.safetensors")} == {*SHIPPED}
+    for name in SHIPPED:
+        path = FOLDER / f"{name}.safetensors"
+        assert path.stat().st_size < 2e6
+        with safe_open(path, "pt") as file:
+            made = file.metadata()
+        assert made["architecture"] == name
+        assert "steps of 16 images" in made["training"]
+        assert re.fullmatch("[0-9a-f]{40}", made["commit"])
+
+
+def test_the_cards_of_shipped_weights_say_so():
+    found = gentex.list_architectures(interface="separator", tags=("weights",))
+    assert {*found} == {*SHIPPED}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+class TestShippedWeights:
+    def test_for_grey_images_do_what_those_for_colour_do_with_equal_channels(self, name):
+        colour, grey = (shipped(name, channels) for channels in (3, 1))
         images = torch.rand(2, 1, 40, 32)
         with torch.no_grad():
             expected = colour.separate(images.expand(-1, 3, -1, -1)).texture.mean(1, keepdim=True)
             found = grey.separate(images).texture
         assert found.abs().max() > 0.01
-        assert (found - expected).abs().max() < 1e-5
+        assert (found - expected).abs().max() < 1e-6
+        batch = Batch(images, layers=Layers(images - found, found))
+        assert grey.loss(batch) < -55, "training sees what separating does, to the floor of 60 dB"
 
-    def test_are_for_one_or_three_channels(self):
+    def test_are_for_one_or_three_channels(self, name):
         with pytest.raises(HyperparameterError, match="2 channels"):
-            gentex.create("unet", image=ImageShape(2, 16, 16), weights="default")
+            shipped(name, 2)
 
-    def test_tiles_have_no_seams(self):
+    @pytest.mark.filterwarnings("error")
+    def test_are_kept_by_saving(self, name, tmp_path):
+        model = shipped(name, 1)
+        gentex.save(model, tmp_path)
+        images = torch.rand(1, 1, 20, 20)
+        with torch.no_grad():
+            found = gentex.load(tmp_path).eval().separate(images)
+            assert torch.equal(found.texture, model.separate(images).texture)
+
+    def test_tiles_have_no_seams(self, name):
         image = torch.tensor(astronaut()[:250, 130:430]).permute(2, 0, 1)[None] / 255
-        model = gentex.create("unet", image=ImageShape(3, 64, 64), weights="default").eval()
+        model = shipped(name)
         tiled = separate_tiled(model, image, tile=160, overlap=64)
         with torch.no_grad():
             apart = tiled.structure - model.separate(image).structure
         assert apart.abs().max() < 0.01
         assert apart.square().mean().sqrt() < 1e-3
 
-    def test_take_a_stripe_texture_off_a_step(self):
+    def test_take_a_stripe_texture_off_a_step(self, name):
         x = torch.arange(64.0)
         structure = torch.where(x < 32, 0.3, 0.7).expand(1, 3, 64, 64)
         texture = (0.06 * torch.sin(2 * math.pi * x / 5))[:, None].expand(1, 3, 64, 64)
-        model = gentex.create("unet", image=ImageShape(3, 64, 64), weights="default").eval()
         with torch.no_grad():
-            found = model.separate(structure + texture).structure
+            found = shipped(name).separate(structure + texture).structure
         error = (found - structure).square().mean()
         assert error < 0.1 * texture.square().mean()

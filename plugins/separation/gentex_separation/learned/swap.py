@@ -7,7 +7,8 @@ can tell, whose patches could come from that other image, as far as a second one
 
 Ours are the layers: the structure is what the map decodes to without a texture, and where the true
 structure is known, that is what it is taught to be. Smaller than the paper's throughout, and
-without noise in the generator: the same two codes always give the same image.
+without noise in the generator: the same two codes always give the same image. The discriminator of
+whole images judges them place by place, as that of Isola, Zhu, Zhou and Efros does (CVPR 2017).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ PATCH = 16  # side of the patches that co-occurrence is judged by, pixels
 PATCHES = 4  # of each image; the paper has 8
 REFERENCE = 256, 64  # sides of the images and of the patches that the paper's γ is for, pixels
 REGULARISED = 8  # one real image in so many is regularised at each step
-BETAS = 0.0, 0.99
+RECONSTRUCTION = 10.0  # weight of what is known; in the paper's weeks of training 1 is enough
+BETAS = 0.5, 0.99
 
 
 class Swap(Separator, Encoder):
@@ -125,7 +127,7 @@ class Swap(Separator, Encoder):
 
         reconstruction = (rebuilt - real).abs().mean()
         loss = (
-            reconstruction
+            RECONSTRUCTION * reconstruction
             + as_real(self.discriminator(rebuilt)) / 2
             + as_real(self.discriminator(hybrid)) / 2
             + as_real(self.cooccurrence(patches(hybrid), patches(neighbour)))
@@ -134,7 +136,7 @@ class Swap(Separator, Encoder):
         if batch.layers is not None:
             bare = self._decoded(where, torch.zeros_like(what), real)
             structure = (bare - (batch.layers.structure * 2 - 1)).abs().mean()
-            loss = loss + structure
+            loss = loss + RECONSTRUCTION * structure
             logs["structure"] = structure.detach()
         yield Update("generator", loss, logs)
 
@@ -221,7 +223,7 @@ class Modulated(nn.Module):
 
 
 class Features(nn.Sequential):
-    """Images (N, C, H, W) in [-1, 1] to vectors (N, 4 × width)."""
+    """Images (N, C, H, W) in [-1, 1] to maps (N, 4 × width, H / 8, W / 8)."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__(
@@ -230,28 +232,27 @@ class Features(nn.Sequential):
             nn.LeakyReLU(0.2),
             Residual(width, 2 * width, 2),
             Residual(2 * width, 4 * width, 2),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
         )
 
 
 class Discriminator(nn.Module):
-    """Images (N, C, H, W) in [-1, 1] to logits (N,): high for real."""
+    """Images (N, C, H, W) in [-1, 1] to logits (N, H / 8 × W / 8): high for real."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.features, self.logit = Features(channels, width), nn.Linear(4 * width, 1)
+        self.features, self.logit = Features(channels, width), nn.Conv2d(4 * width, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.logit(self.features(padded(images, MULTIPLE)))
-        return logits.squeeze(1)
+        return logits.flatten(1)
 
 
 class CooccurrenceDiscriminator(nn.Module):
     """Could these patches be of the image that those references are of? Section 3.2 of the paper.
 
-    Both are as `patches` cuts them, (N × `PATCHES`, C, `PATCH`, `PATCH`); a logit for each patch.
-    The references of an image are averaged, as only what they have in common counts.
+    Both are as `patches` cuts them, (N × `PATCHES`, C, `PATCH`, `PATCH`); a logit for each patch,
+    (N × `PATCHES`, 1). The references of an image are averaged, as only what they have in common
+    counts.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -262,10 +263,10 @@ class CooccurrenceDiscriminator(nn.Module):
         )
 
     def forward(self, patches: Tensor, references: Tensor) -> Tensor:
-        common = self.features(references).unflatten(0, (-1, PATCHES)).mean(1)
-        pairs = [self.features(patches), common.repeat_interleave(PATCHES, 0)]
+        common = self.features(references).mean((2, 3)).unflatten(0, (-1, PATCHES)).mean(1)
+        pairs = [self.features(patches).mean((2, 3)), common.repeat_interleave(PATCHES, 0)]
         logits: Tensor = self.judge(torch.cat(pairs, 1))
-        return logits.squeeze(1)
+        return logits
 
 
 class Residual(nn.Module):
@@ -305,7 +306,7 @@ def as_fake(logits: Tensor) -> Tensor:
 
 
 def r1(discriminator: nn.Module, images: Tensor, *condition: Tensor) -> Tensor:
-    """E ‖∇D‖² at real images, a scalar: Mescheder et al. 2018, equation 9.
+    """E ‖∇D‖² at real images, D the mean of an image's logits: Mescheder et al. 2018, equation 9.
 
     A few images at every step are, on the average, what all of them at every k-th step are, where
     the paper has the latter; and there is nothing to count. In float32, past a compiled module:
@@ -314,5 +315,5 @@ def r1(discriminator: nn.Module, images: Tensor, *condition: Tensor) -> Tensor:
     images = images.detach().float().requires_grad_()
     with torch.autocast(images.device.type, enabled=False):
         logits = discriminator.forward(images, *condition)
-        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+        (gradient,) = torch.autograd.grad(logits.mean(1).sum(), images, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()

@@ -32,8 +32,10 @@ def channels_seen(weights: str, channels: int) -> int:
 def load_weights(model: nn.Module, name: str) -> None:
     """Fill a `model` of three channels with the shipped weights of `name`.
 
-    Raises HyperparameterError where they do not fit.
+    A model without storage stays as it is. Raises HyperparameterError where they do not fit.
     """
+    if any(parameter.is_meta for parameter in model.parameters()):
+        return
     state = {key: value.float() for key, value in load_file(FOLDER / f"{name}.safetensors").items()}
     try:
         model.load_state_dict(state)
