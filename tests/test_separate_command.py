@@ -192,6 +192,18 @@ def test_png_of_sixteen_bits_is_what_pillow_reads(tmp_path, shape, profile):
         assert image.info.get("icc_profile") == profile
 
 
+def test_progress_over_many_is_shown_where_somebody_looks(python, photos, tmp_path, monkeypatch):
+    def shown(*inputs):
+        result = python("-m", "gentex", "separate", *inputs, "--method", "half", "-o", tmp_path)
+        assert result.returncode == 0
+        return result.stderr
+
+    assert not shown(photos).strip()
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes of a pipe a terminal
+    assert all(f"{k}/4" in shown(photos) for k in (0, 4))
+    assert "/1" not in shown(photos / "grey.png")
+
+
 def test_arrays(command, photos, tmp_path):
     out = tmp_path / "out"
     command("separate", photos, "--method", "half", "--format", "npy", "-o", out)
