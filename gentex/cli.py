@@ -220,6 +220,11 @@ def run(command: click.Command, name: str) -> NoReturn:
     except GentexError as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise  # of no file or folder that was named
+        click.echo(f"{name}: {error.filename}: {error.strerror}", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -137,3 +137,18 @@ def test_between_two_samples_the_class_is_that_of_the_nearer(batch_size: int) ->
     classes = torch.tensor([1, 4, 2])
     images = interpolate(Labelled(), 2, 5, batch_size=batch_size, condition=classes)
     assert images[:, :, 0, 0, 0].tolist() == [[1, 1, 4, 4, 4], [4, 4, 2, 2, 2]]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_in_words(
+    tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    pytest.importorskip("gentex_vae")
+    occupied = tmp_path / "occupied"
+    occupied.write_text("a file where a folder is wanted")
+    settings = ("--dataset", "digits[size=16]", "--budget", "1steps", "--batch-size", 4)
+    done = command("train", "conv-vae[width=4]", *settings, "--device", "cpu", "-o", occupied)
+    assert done.code == 2
+    assert str(occupied) in done.err
+    assert "Traceback" not in done.err
+    done = command("bench", "run", "--store", occupied, "--dataset", "digits", "--budget", "1steps")
+    assert done.code == 2
