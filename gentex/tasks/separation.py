@@ -1,9 +1,10 @@
 """separation@1: take composites apart whose layers are known, and compare layer by layer.
 
-A learned separator trains on the train split. A classic one has nothing to train; where its class
-declares a `grid` of hyperparameters, three columns are measured: the defaults, the grid point that
-is best on training composites, and the best for each test image, which no honest choice can reach.
-The test split tunes nothing.
+A learned separator trains on the train split; with a budget of no steps it is measured as it comes,
+and needs no such split. A classic one has nothing to train; where its class declares a `grid` of
+hyperparameters, three columns are measured: the defaults, the grid point that is best on training
+composites, and the best for each test image, which no honest choice can reach. The test split tunes
+nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
     device = find_device(work.device)
     model = _separator(work, test_set).to(device)
     grid = _grid(work, model)
-    trained, tuned = any(True for _ in model.parameters()), tuning > 0 and len(grid) > 1
+    learned, tuned = any(True for _ in model.parameters()), tuning > 0 and len(grid) > 1
+    trained = learned and work.budget != {"steps": 0}
     if trained or tuned:  # else training composites would be made for nothing
         try:
             train_set = load_dataset(work.dataset, "train", root=work.root, **work.dataset_options)
@@ -71,6 +73,7 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
             on_progress=on_progress,
             **{**work.training, **work.budget},
         )
+    if learned:
         save(model, work.folder / "model")
     work.on_progress("separating", 0.9, {})
     truth = list(_with_layers(test_set, batch_size))

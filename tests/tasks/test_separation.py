@@ -170,6 +170,8 @@ def test_data_without_a_train_split_are_measured_without_tuning(tmp_path: Path) 
     assert "structure-psnr-tuned" not in scores
     with pytest.raises(DataError, match="layers to train on go into a folder train/"):
         run(work(tmp_path / "out", "bias", **mine))
+    as_it_comes = run(work(tmp_path / "out", "bias", budget={"steps": 0}, **mine))
+    assert as_it_comes.cost["steps"] == 0
 
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
