@@ -4,8 +4,9 @@
 
 trains on hard composites with textures from two folders of photographs below the data root besides
 the package's own. Then it writes RUN/swapped.png: in the first row the test composites that give
-their textures, in the first column those that give their structures, and where both meet what the
-network makes of them. It goes on from its last checkpoint when it is called again.
+their textures, in the first column those that give their structures, in the second these, and where
+both meet what the network makes of them. It goes on from its last checkpoint when it is called
+again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SHOWN = 6
 @click.command()
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Else GENTEX_DATA.")
-@click.option("--steps", default=14_000, show_default=True)
+@click.option("--steps", default=11_000, show_default=True)
 @click.option("--width", default=32, show_default=True)
 @click.option("--precision", default="bf16", show_default=True)
 def main(run: Path, data: Path | None, steps: int, width: int, precision: str) -> None:
@@ -63,10 +64,13 @@ def main(run: Path, data: Path | None, steps: int, width: int, precision: str) -
         psnr = structure_psnr(truth, model.separate(batch.images))
         shown = torch.linspace(0, len(test) - 1, SHOWN).long()
         images = batch.images[shown]
-        swapped = [model.swap(images, image[None]) for image in images]
+        structures = model.separate(images).structure
+        swapped = [model.swap(structures, image[None]) for image in images]
     # Column j: what gives the texture, then all structures with it.
     columns = [torch.cat([image[None], made]) for image, made in zip(images, swapped, strict=True)]
-    columns.insert(0, torch.cat([torch.ones_like(images[:1]), images]))
+    blank = torch.ones_like(images[:1])
+    columns.insert(0, torch.cat([blank, structures.clamp(0, 1)]))
+    columns.insert(0, torch.cat([blank, images]))
     sheet = torch.stack(columns, 1).flatten(0, 1).mul(255).round().to(torch.uint8)
     write_sheet(run / "swapped.png", sheet, columns=len(columns))
     means = by_source(psnr.tolist(), cast(Any, test).sources)

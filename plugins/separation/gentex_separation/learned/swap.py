@@ -5,10 +5,12 @@ a map that says where things are (structure) and a vector that says what they lo
 The texture vector of another image on the same map must give an image, as far as a discriminator
 can tell, whose patches could come from that other image, as far as a second one can tell.
 
-Ours are the layers: the structure is what the map decodes to without a texture, and where the true
-structure is known, that is what it is taught to be. Smaller than the paper's throughout, and
-without noise in the generator: the same two codes always give the same image. The discriminator of
-whole images judges them place by place, as that of Isola, Zhu, Zhou and Efros does (CVPR 2017).
+Ours are the layers: the structure is what the map decodes to without a texture. Where the true
+layers are known, that is what it is taught to be; hybrids are made of it, so that all their texture
+has to come from the vector; and it is the layers of texture whose patches are compared. Smaller
+than the paper's throughout, and without noise in the generator: the same two codes always give the
+same image. The discriminator of whole images judges them place by place, as that of Isola, Zhu,
+Zhou and Efros does (CVPR 2017).
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ class Swap(Separator, Encoder):
     def swap(self, structure_of: Tensor, texture_of: Tensor) -> Tensor:
         """The structure of some images with the texture of others, (N, C, H, W) in [0, 1].
 
-        structure_of: (N, C, H, W).
+        structure_of: (N, C, H, W); of a network that has learned from known layers, the structures
+            that it separates: `swap(separate(images).structure, others)`.
         texture_of: (N, C, H', W'), or one image (1, C, H', W') for all of them.
         Raises DataError for other numbers of images.
         """
@@ -104,41 +107,46 @@ class Swap(Separator, Encoder):
     def training_step(self, batch: Batch) -> Iterator[Update]:
         """Section 3 of the paper, and its weights; each image gets its neighbour's texture."""
         real = batch.images * 2 - 1
-        neighbour = real.roll(1, 0)
         where, what = self.encoder(real)
         rebuilt = self._decoded(where, what, real)
-        hybrid = self._decoded(where, what.roll(1, 0), real)
+        structure = real.new_zeros(())
+        if batch.layers is None:
+            hybrid = self._decoded(where, what.roll(1, 0), real)
+            texture, made = real, hybrid
+        else:
+            bare = self._decoded(where, torch.zeros_like(what), real)
+            structure = (bare - (batch.layers.structure * 2 - 1)).abs().mean()
+            bare = bare.detach()
+            hybrid = self._decoded(self.encoder(bare)[0], what.roll(1, 0), real)
+            texture, made = batch.layers.texture * 2, hybrid - bare
 
-        some = real[: max(1, len(real) // REGULARISED)]
-        fake = hybrid.detach()
+        some = max(1, len(real) // REGULARISED)
         image, patch = REFERENCE
         gamma = self.gamma * real.shape[-2] * real.shape[-1] / image**2
         patch_gamma = self.gamma / 10 * (PATCH / patch) ** 2
+        own, neighbours = patches(texture), patches(texture.roll(1, 0))
         yield Update(
             "discriminator",
             as_real(self.discriminator(real))
             + as_fake(self.discriminator(rebuilt.detach())) / 2
-            + as_fake(self.discriminator(fake)) / 2
-            + gamma / 2 * r1(self.discriminator, some)
-            + as_real(self.cooccurrence(patches(real), patches(real)))
-            + as_fake(self.cooccurrence(patches(fake), patches(neighbour)))
-            + patch_gamma / 2 * r1(self.cooccurrence, patches(some), patches(some)),
+            + as_fake(self.discriminator(hybrid.detach())) / 2
+            + gamma / 2 * r1(self.discriminator, real[:some])
+            + as_real(self.cooccurrence(own, patches(texture)))
+            + as_fake(self.cooccurrence(patches(made.detach()), neighbours))
+            + patch_gamma
+            / 2
+            * r1(self.cooccurrence, own[: some * PATCHES], patches(texture[:some])),
         )
 
         reconstruction = (rebuilt - real).abs().mean()
-        loss = (
-            RECONSTRUCTION * reconstruction
+        yield Update(
+            "generator",
+            RECONSTRUCTION * (reconstruction + structure)
             + as_real(self.discriminator(rebuilt)) / 2
             + as_real(self.discriminator(hybrid)) / 2
-            + as_real(self.cooccurrence(patches(hybrid), patches(neighbour)))
+            + as_real(self.cooccurrence(patches(made), neighbours)),
+            {"reconstruction": reconstruction.detach(), "structure": structure.detach()},
         )
-        logs: dict[str, Tensor | float] = {"reconstruction": reconstruction.detach()}
-        if batch.layers is not None:
-            bare = self._decoded(where, torch.zeros_like(what), real)
-            structure = (bare - (batch.layers.structure * 2 - 1)).abs().mean()
-            loss = loss + RECONSTRUCTION * structure
-            logs["structure"] = structure.detach()
-        yield Update("generator", loss, logs)
 
     def _codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The structure and texture codes of images in [0, 1], of any floating-point type."""
