@@ -36,7 +36,9 @@ _peak_before: dict[str, int] = {}
 def memory_taken(work: Callable[[], object], device: torch.device | str = "cpu") -> int | None:
     """Bytes that `work` takes at the most, above what was taken before it.
 
-    On the CPU those of the process, as Linux counts them; None where there is no such count.
+    On the CPU those of the process, as Linux counts them; None where there is no such count. There
+    it makes all later work of the process a little slower: large arrays go back to the system when
+    they are freed, where the C library would keep them, and the count depend on what was before.
     """
     device = torch.device(device)
     _peak_before[device.type] = peak_memory(device)
@@ -46,14 +48,18 @@ def memory_taken(work: Callable[[], object], device: torch.device | str = "cpu")
         work()
         return torch.cuda.max_memory_allocated(device) - before
     try:
-        # What earlier work has freed, but the allocator has kept, would be taken unseen.
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, 1 << 16)
+        library.malloc_trim(0)  # what earlier work has freed would be taken again unseen
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets the peak back
         before = _resident("VmRSS")
         work()
         return _resident("VmHWM") - before
     except (OSError, AttributeError, TypeError):  # another system, another C library
         return None
+
+
+M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
 
 
 def _resident(name: str) -> int:
