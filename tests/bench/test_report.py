@@ -156,6 +156,12 @@ def test_the_page_is_self_contained_and_escaped(made: tuple[list[Any], Store]) -
     assert "broken, seed 0 failed: it broke" in page
 
 
+def test_one_row_of_several_seeds_has_intervals(make_record: Make, tmp_path: Path) -> None:
+    for seeds, said in (((0, 1), "Student-t interval over seeds."), ((0,), "One seed: no interv")):
+        records = [make_record(seed=seed, value=1.0 + seed) for seed in seeds]
+        assert said in render("html", tables(records), Store(tmp_path))
+
+
 def test_real_images_are_shown_once_and_are_of_no_row(make_record: Make, tmp_path: Path) -> None:
     store = Store(tmp_path)
     records = [make_record("gan:first", 0, 1.0), make_record("gan:second", 0, 2.0)]

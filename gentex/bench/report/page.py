@@ -44,6 +44,7 @@ def _section(table: Table, store: Store) -> dict[str, Any]:
         "table": table,
         "columns": [column for column in table.columns if column.direction],
         "shown_only": [column for column in table.columns if not column.direction],
+        "intervals": any(len(row.seeds) > 1 for row in table.rows),
         "best": _best(table),
         "paired": paired(table),
         "sheets": _unique([sheet for row in table.rows for sheet in _sheets(row, store)]),
