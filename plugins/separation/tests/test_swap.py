@@ -1,5 +1,7 @@
 """The swapping autoencoder: the contract, its parts, and that it learns with layers and without."""
 
+import math
+
 import pytest
 import torch
 from gentex_separation.learned.swap import PATCH, PATCHES, Modulated, patches, r1
@@ -81,6 +83,45 @@ def test_without_layers_it_learns_to_reconstruct():
     before = error()
     gentex.train(model, data, steps=60, batch_size=8, device="cpu")
     assert error() < 0.75 * before
+
+
+class Waves(MemoryDataset):
+    """Slopes under waves that run across or down, wherever they begin."""
+
+    def __init__(self):
+        super().__init__("waves", "train", torch.zeros(256, 1, 32, 32, dtype=torch.uint8))
+
+    def batch(self, indices):
+        index = torch.as_tensor(indices)[:, None, None, None]
+        slope = (index * 37 % 101) / 101
+        x = torch.arange(32.0).expand(1, 1, 32, 32)
+        structure = 0.3 + 0.4 / 32 * (slope * x + (1 - slope) * x.mT)
+        wave = 0.15 * torch.sin(math.pi / 2 * x + index * 2.4)
+        texture = torch.where(index % 2 == 0, wave, wave.mT)
+        return Batch(structure + texture, layers=Layers(structure, texture))
+
+
+@pytest.mark.slow
+def test_texture_goes_from_one_image_to_another():
+    data = Waves()
+    model = gentex.create("swap", image=data.image, seed=0, width=8, lr=2e-3)
+    gentex.train(model, data, steps=2000, batch_size=8, seed=0, device="cpu")
+    batch = data.batch(range(64))
+    assert batch.layers is not None
+
+    def across(texture):
+        """The share of a texture's changes that is from column to column."""
+        columns, rows = (texture.diff(dim=dim).square().mean() for dim in (-1, -2))
+        return float(columns / (columns + rows))
+
+    with torch.no_grad():
+        structure = model.eval().separate(batch.images).structure
+        assert (structure - batch.layers.structure).abs().mean() < 0.02
+        for source, low, high in ((0, 0.9, 1.0), (1, 0.0, 0.1)):
+            texture = model.swap(structure, batch.images[[source]]) - structure
+            assert low <= across(batch.layers.texture[[source]]) <= high
+            assert low <= across(texture) <= high
+            assert 0.5 < texture.std() / batch.layers.texture.std() < 2
 
 
 def test_a_swap_depends_on_the_structure_of_one_and_the_texture_of_the_other():
