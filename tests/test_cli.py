@@ -129,6 +129,7 @@ def test_list_as_json(command, zoo):
         "fingerprint": "",
         "direction": "",
         "unit": "",
+        "floors": [],
         "reference": "zoo:zebra",
         "plugin": {"name": "zoo", "distribution": "zoo"},
     }
