@@ -148,6 +148,7 @@ def info(name: str, kind: Any, image: str, as_json: bool) -> None:
         "tags": ", ".join(found.card.tags),
         "better": found.card.direction,
         "unit": found.card.unit,
+        "floors": ", ".join(found.card.floors),
         "from": f"{found.plugin.distribution or found.plugin.file} {found.plugin.version}".strip(),
         "target": found.card.target,
     }

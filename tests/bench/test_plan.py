@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,10 @@ def test_floors_stand_in_every_comparison_of_a_task_that_has_them() -> None:
     other = {"architectures": ["rof"], "options": {"tuning": 0}}
     assert labels(learned, other)[3:] == [*floors, "identity 0", "gaussian 0"]
     assert len(planned(architectures=["dcgan"])) == 1, "generation has none"
+
+
+def test_the_card_of_a_task_tells_its_floors(command: Callable[..., Any]) -> None:
+    assert "floors:       identity, gaussian" in command("info", "separation@1").out
 
 
 def test_a_floor_is_not_trained() -> None:
