@@ -53,10 +53,10 @@ def memory_taken(work: Callable[[], object], device: torch.device | str = "cpu")
         library.malloc_trim(0)  # what earlier work has freed would be taken again unseen
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets the peak back
         before = _resident("VmRSS")
-        work()
-        return _resident("VmHWM") - before
     except (OSError, AttributeError, TypeError):  # another system, another C library
         return None
+    work()
+    return _resident("VmHWM") - before
 
 
 M_MMAP_THRESHOLD = -3  # in glibc's malloc.h

@@ -105,7 +105,7 @@ class Swap(Separator, Encoder):
         }
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        """Section 3 of the paper, and its weights; each image gets its neighbour's texture."""
+        """Section 3 of the paper; each image gets its neighbour's texture."""
         real = batch.images * 2 - 1
         where, what = self.encoder(real)
         rebuilt = self._decoded(where, what, real)
