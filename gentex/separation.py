@@ -24,8 +24,7 @@ def separate_tiled(
     that a GPU needs memory for one tile only. For a method that looks no further than `overlap` / 4
     pixels the result is that of the whole image; others differ by what they carry further.
 
-    tile: side of the tiles, pixels. The last is up to 15 longer, so that every tile begins at a
-        multiple of 16; an image that is no larger than that is separated whole.
+    tile: side of the tiles, pixels, the last up to 15 less; images no larger are separated whole.
     overlap: by how much neighbouring tiles overlap at least, pixels, less than `tile`. The outer
         quarter of it is thrown away on each side, the middle half is blended smoothly.
     Raises HyperparameterError for other values.
@@ -49,10 +48,10 @@ def separate_tiled(
 def _tiles(size: int, tile: int, overlap: int) -> list[tuple[slice, Tensor]]:
     """Where the tiles lie along one side, with their weights, which add up to one everywhere."""
     align = ALIGNMENT if tile - overlap >= ALIGNMENT else 1
-    steps, longest = max(size - tile, 0) // align, (tile - overlap) // align
+    steps, longest = math.ceil(max(size - tile, 0) / align), (tile - overlap) // align
     count = math.ceil(steps / longest)  # tiles after the first
-    starts = [i * steps // max(count, 1) * align for i in range(count + 1)]
-    places = [slice(start, start + tile) for start in starts[:-1]] + [slice(starts[-1], size)]
+    starts = [(2 * i * steps + count) // max(2 * count, 1) * align for i in range(count + 1)]
+    places = [slice(start, min(start + tile, size)) for start in starts]
     weights = [torch.ones(place.stop - place.start, dtype=torch.float64) for place in places]
     for (one, before), (other, after) in itertools.pairwise(zip(places, weights, strict=True)):
         shared = one.stop - other.start

@@ -39,8 +39,7 @@ def noise(*shape: int) -> torch.Tensor:
 def test_a_local_method_gives_what_it_gives_for_the_whole(height, width, tile, overlap):
     image, blur = noise(2, 3, height, width), Blur()
     tiled = separate_tiled(blur, image, tile=tile, overlap=overlap)
-    last = tile + 15 if tile - overlap >= 16 else tile
-    assert all(side <= last for shape in blur.seen for side in shape)
+    assert max(max(shape) for shape in blur.seen) <= tile
     assert (tiled.structure - blur.separate(image).structure).abs().max() < 1e-6
     assert torch.equal(tiled.texture, image - tiled.structure)
 
@@ -59,7 +58,7 @@ def test_where_tiles_disagree_one_fades_into_the_other():
     assert (steps >= -1e-6).all()  # three levels, from each smoothly up to the next
     assert steps.max() < 0.025
     assert across[0] == pytest.approx(image[..., :100].mean().item(), abs=1e-6)
-    assert across[-1] == pytest.approx(image[..., 96:].mean().item(), abs=1e-6)
+    assert across[-1] == pytest.approx(image[..., 112:].mean().item(), abs=1e-6)
 
 
 def test_constant_images_stay_constant_whatever_the_tiles():
