@@ -61,10 +61,9 @@ def main(run: Path, data: Path | None, steps: int, width: int, precision: str) -
     batch = test.batch(range(len(test)))
     truth = cast(Layers, batch.layers)
     with torch.inference_mode():
-        psnr = structure_psnr(truth, model.separate(batch.images))
+        found = model.separate(batch.images)
         shown = torch.linspace(0, len(test) - 1, SHOWN).long()
-        images = batch.images[shown]
-        structures = model.separate(images).structure
+        images, structures = batch.images[shown], found.structure[shown]
         swapped = [model.swap(structures, image[None]) for image in images]
     # Column j: what gives the texture, then all structures with it.
     columns = [torch.cat([image[None], made]) for image, made in zip(images, swapped, strict=True)]
@@ -73,7 +72,7 @@ def main(run: Path, data: Path | None, steps: int, width: int, precision: str) -
     columns.insert(0, torch.cat([blank, images]))
     sheet = torch.stack(columns, 1).flatten(0, 1).mul(255).round().to(torch.uint8)
     write_sheet(run / "swapped.png", sheet, columns=len(columns))
-    means = by_source(psnr.tolist(), cast(Any, test).sources)
+    means = by_source(structure_psnr(truth, found).tolist(), cast(Any, test).sources)
     result = {
         "structure_psnr": sum(means.values()) / len(means),
         "steps": history.steps,

@@ -23,8 +23,9 @@ import torch
 import gentex
 from gentex.bench.environment import environment
 from gentex.data import Dataset
+from gentex.data.composites.fingerprint import LEVELS
 
-LEVELS, SIZES, ARCHITECTURES = ("easy", "medium", "hard"), (64, 128), ("unet", "dncnn", "unrolled")
+SIZES, ARCHITECTURES = (64, 128), ("unet", "dncnn", "unrolled")
 BATCH = 16
 
 

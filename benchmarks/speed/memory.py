@@ -59,7 +59,7 @@ def photograph(path: Path) -> None:
 
 
 def measured(method: str, photo: Path, out: Path) -> dict[str, Any]:
-    """Peak memory in MiB and seconds of one command."""
+    """Peak memory in MiB of one command."""
     command = ["gentex", "separate", photo.name, "--method", method, "-o", out.name]
     command += [word for value in SEPARATORS[method] for word in ("-p", value)]
     process = subprocess.Popen(

@@ -162,13 +162,12 @@ def _read_png(path: Path, *, signed: bool) -> Tensor:
         raise _UnusableError(f"{path.name} is no PNG of 8 or 16 bits, grey or RGB")
     bits, white = _DEPTHS[header[24:]]
     with Image.open(path, formats=("PNG",)) as image:
-        wide = is_wide(image)
-        pixels = np.array(image)
-        if wide:
+        if is_wide(image):
             with Image.open(path, formats=("PNG",)) as again:
                 exchange_bytes(again)
-                pixels = joined(image, again)
-    pixels = pixels.astype(np.float32)
+                pixels = joined(image, again).astype(np.float32)
+        else:
+            pixels = np.array(image, np.float32)
     layer = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
     return (layer - MID_GREY[bits] if signed else layer) / white
 

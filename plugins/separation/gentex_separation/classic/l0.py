@@ -4,8 +4,8 @@
 
 by half-quadratic splitting (algorithm 1): the gradient's copy h is set to zero where keeping it
 costs more than λ, then S is the image that fits both I and h; their coupling β doubles every round,
-until it is β_max.
-The linear system is solved by a cosine transform, so that the borders are free, not periodic.
+until it is β_max. The linear system is solved by a cosine transform, so that the borders are free,
+not periodic.
 """
 
 from __future__ import annotations
