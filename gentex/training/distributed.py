@@ -9,6 +9,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+
+# Its functions hold on to the group that there is when they are first imported, as optimisers do:
+# imported before there is one, so that leaving ends the group's threads.
+import torch.distributed.nn
 from torch import Tensor, nn
 
 
@@ -24,7 +28,7 @@ class Processes:
             torch.cuda.set_device(self.device)
         if self.size > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-            atexit.register(_leave)  # gloo's threads may abort a process that ends with them
+            atexit.register(_leave)  # gloo's threads may abort a process that ends before them
 
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Give every process the values that the first has, in one message per type."""

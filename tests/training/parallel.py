@@ -3,6 +3,7 @@
 It is also imported by the test, which runs the same models in one process.
 """
 
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -137,6 +138,14 @@ def main(folder):
     keep("seconds", model, train(model, processes=2, steps=None, seconds=5))
 
 
+def write_threads(path):
+    """The names of the threads that this process has, where the system tells them."""
+    names = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+    path.write_text("\n".join(names))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    # Registered before training is, it runs after training has left the group.
+    atexit.register(write_threads, Path(sys.argv[1]) / f"threads.{RANK}")
     main(Path(sys.argv[1]))

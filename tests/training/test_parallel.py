@@ -29,6 +29,7 @@ def ended(tmp_path_factory):
     def read(name):
         return [torch.load(folder / f"{name}.{rank}.pt", weights_only=True) for rank in (0, 1)]
 
+    read.folder = folder
     return read
 
 
@@ -91,3 +92,12 @@ def test_resumes_to_the_bit(ended):
     for whole, parts in zip(ended("whole"), ended("parts"), strict=True):
         assert same(whole, parts)
         assert parts["logged"] == whole["logged"][3:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed on Linux")
+def test_no_thread_of_the_group_is_left_when_a_process_ends(ended):
+    """One that still runs while Python ends can abort the process after all its work is done."""
+    for rank in (0, 1):
+        names = (ended.folder / f"threads.{rank}").read_text().splitlines()
+        assert names
+        assert not [name for name in names if "gloo" in name]
