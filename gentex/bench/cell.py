@@ -96,6 +96,7 @@ def _content(outcome: Outcome) -> dict[str, Any]:
         "cost": outcome.cost,
         "items": outcome.items,
         "files": outcome.files,
+        "chosen": outcome.chosen,
     }
 
 

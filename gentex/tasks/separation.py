@@ -79,8 +79,11 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
     truth = list(_with_layers(test_set, batch_size))
     estimates, seconds = _separate(model, truth)
     items = _measure(truth, estimates)
+    chosen: dict[str, Any] = {}
     if tuned:
-        items |= _tuned(work, grid, train_set, truth, tuning, batch_size)
+        more, best = _tuned(work, grid, train_set, truth, tuning, batch_size)
+        items |= more
+        chosen = {k: {"value": v, "choices": list(model.grid[k])} for k, v in best.items()}
     _write_sheet(work.folder / "layers.png", truth[0], estimates[0])
 
     sources = getattr(test_set, "sources", ())
@@ -109,6 +112,7 @@ def run(work: Work, *, tuning: int = 32, batch_size: int = 16) -> Outcome:
         },
         items={name: values.tolist() for name, values in items.items()},
         files={"image, structure, texture; right: the truth": "layers.png"},
+        chosen=chosen,
     )
 
 
@@ -179,8 +183,11 @@ def _tuned(
     truth: Sequence[Batch],
     tuning: int,
     batch_size: int,
-) -> dict[str, Tensor]:
-    """Test values at the grid point that is best in training, and at the best for each image."""
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Test values at the grid point that is best in training, and at the best for each image.
+
+    With them, the point that is best in training.
+    """
     seen = list(_with_layers(train_set, batch_size, tuning))
     metric = import_target(registry().resolve("metric", MAIN))
     means: list[float] = []
@@ -197,7 +204,7 @@ def _tuned(
         psnr.append(torch.cat([metric(b.layers, e) for b, e in pairs]))
     best = max(range(len(grid)), key=means.__getitem__)
     tuned = {name + TUNED: v for name, v in _measure(truth, tested[best]).items()}
-    return {**tuned, MAIN + ORACLE: torch.stack(psnr).amax(0)}
+    return {**tuned, MAIN + ORACLE: torch.stack(psnr).amax(0)}, grid[best]
 
 
 def _score(name: str, values: Tensor, sources: Sequence[str]) -> Score:

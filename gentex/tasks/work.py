@@ -68,6 +68,8 @@ class Outcome:
     cost: what the work took: steps, images, seconds, parameters, ...
     items: metric name -> values per test item, for paired tests over items.
     files: what was left in the folder, by its role: {"samples": "samples.png", "model": "model"}.
+    chosen: hyperparameters that the task chose on training data, and from what:
+        {"strength": {"value": 0.1, "choices": [0.05, 0.1, 0.2]}}.
     """
 
     scores: dict[str, Score]
@@ -76,3 +78,4 @@ class Outcome:
     cost: dict[str, Any] = field(default_factory=dict)
     items: dict[str, list[float]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)

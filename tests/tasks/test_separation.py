@@ -105,12 +105,19 @@ def test_defaults_tuned_and_oracle_are_three_columns(tmp_path: Path) -> None:
     assert outcome.items["structure-psnr-oracle"] == pytest.approx(best.tolist(), rel=1e-5)
     recorded = outcome.items["structure-psnr-tuned"]
     assert any(recorded == pytest.approx(p.tolist(), rel=1e-5) for p in points)
+    # What was chosen is told, and from what.
+    assert outcome.chosen["share"]["choices"] == [0.0, 0.25, 1.0]
+    values = {name: choice["value"] for name, choice in outcome.chosen.items()}
+    model = gentex.create("scaled", image=test.image, **values)
+    its = structure_psnr(batch.layers, model.separate(batch.images)).double()
+    assert recorded == pytest.approx(its.tolist(), rel=1e-5)
 
 
 def test_what_the_suite_sets_is_not_tuned(tmp_path: Path) -> None:
     outcome = run(work(tmp_path, "scaled", hyperparameters={"share": 0.0, "sign": 1}), tuning=4)
     assert outcome.cost["grid_points"] == 1
     assert "structure-psnr-tuned" not in outcome.scores
+    assert outcome.chosen == {}
     assert "structure-psnr-tuned" not in run(work(tmp_path, "scaled"), tuning=0).scores
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from gentex.bench.chosen import chosen
 from gentex.bench.paired import chance, paired
 from gentex.bench.store import Record, Store, timestamp
 from gentex.bench.table import Row, Table, shown
@@ -47,6 +48,7 @@ def _section(table: Table, store: Store) -> dict[str, Any]:
         "intervals": any(len(row.seeds) > 1 for row in table.rows),
         "best": _best(table),
         "paired": paired(table),
+        "chosen": chosen(table),
         "sheets": _unique([sheet for row in table.rows for sheet in _sheets(row, store)]),
         "curves": [(row.label, _curves(row.records[0])) for row in table.rows if row.records],
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gentex.bench.chosen import chosen
 from gentex.bench.paired import chance, paired
 from gentex.bench.report.page import environments, html_report
 from gentex.bench.store import Store
@@ -54,7 +55,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"latex": latex_escape, "markdown": markdown_escape, "shown": shown}
-    environment.filters |= {"paired": paired, "chance": chance}
+    environment.filters |= {"paired": paired, "chance": chance, "chosen": chosen}
     return environment
 
 
@@ -109,6 +110,7 @@ def _json(made: Sequence[Table]) -> str:
                         for column in table.columns
                         if (value := row.values.get(column.name)) is not None
                     },
+                    "chosen": [record.get("chosen", {}) for record in row.records],
                     "records": [record["hash"] for record in row.records],
                     "failures": [record["reason"] for record in row.failures],
                 }

@@ -36,7 +36,7 @@ class MCA(Separator):
     rounds: how many thresholds.
     """
 
-    grid: ClassVar = {"strength": (0.05, 0.1, 0.2, 0.4), "block": (16, 32)}
+    grid: ClassVar = {"strength": (0.05, 0.1, 0.15, 0.2, 0.3), "block": (8, 16, 32, 64)}
 
     def __init__(
         self,

@@ -32,7 +32,10 @@ class RollingGuidance(Separator):
     rounds: how many bilateral filters follow the Gaussian at the most.
     """
 
-    grid: ClassVar = {"strength": (1.5, 2.0, 3.0, 4.0, 5.5), "contrast": (0.025, 0.05, 0.1)}
+    grid: ClassVar = {
+        "strength": (1.5, 2.0, 3.0, 4.0, 5.5, 7.5),
+        "contrast": (0.0125, 0.025, 0.05, 0.1),
+    }
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class TVG(Separator):
         energy of the image itself where that is more.
     """
 
-    grid: ClassVar = {"strength": (0.02, 0.05, 0.1, 0.2)}
+    grid: ClassVar = {"strength": (0.02, 0.035, 0.05, 0.07, 0.1, 0.2)}
 
     def __init__(
         self,
