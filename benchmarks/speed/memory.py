@@ -13,18 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from skimage import data
+
+from gentex.bench.environment import environment
 
 SIZE = (4000, 3000)
 SEPARATORS: dict[str, tuple[str, ...]] = {
@@ -78,18 +77,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", default=[*SEPARATORS])
     options = parser.parse_args()
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
-    )
     record: dict[str, Any] = {
-        "environment": {
-            "command": " ".join(["python", *sys.argv]),
-            "commit": commit.stdout.strip(),
-            "date": time.strftime("%Y-%m-%d"),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "cores": os.cpu_count(),
-        },
+        "environment": environment() | {"command": " ".join(["python", *sys.argv])},
         "results": {},
     }
     with tempfile.TemporaryDirectory() as folder:

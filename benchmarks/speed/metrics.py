@@ -13,10 +13,8 @@ falls as that of a real network's does.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -28,6 +26,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from gentex.bench.environment import environment, package_version
 
 Run = Callable[[Tensor, Tensor], Any]
 
@@ -42,6 +42,7 @@ SIZES = {
     "is-20000x1008": (20_000, 1008),
 }
 KID_SUBSETS = 20
+PEERS = ("torch-fidelity", "torchmetrics", "prdc")
 
 
 def runs(case: str) -> dict[str, Callable[[], Run]]:
@@ -262,34 +263,6 @@ def compare(case: str, rounds: int, folder: Path) -> dict[str, Any]:
     return report
 
 
-def environment() -> dict[str, Any]:
-    """What the numbers depend on."""
-    packages = ("gentex", "torch", "torch-fidelity", "torchmetrics", "prdc", "numpy", "scipy")
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
-    model = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    versions = {}
-    for name in packages:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "from the source tree"
-    return {
-        "python": platform.python_version(),
-        "versions": versions,
-        "cpu": model[0] if model else platform.processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load": os.getloadavg(),
-        "git_commit": commit.stdout.strip(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default="benchmarks/results/speed-metrics.json")
@@ -303,11 +276,12 @@ def main() -> None:
         stdout = sys.stdout
         print(json.dumps(measure(options.case, options.program, options.features)), file=stdout)
         return
+    peers = {name: package_version(name) for name in PEERS}
     record: dict[str, Any] = {
         "what": "time and memory of metrics on feature tensors, gentex beside others",
         "command": " ".join(["python", *sys.argv]),
         "rounds": options.rounds,
-        "environment": environment(),
+        "environment": environment() | {"peers": peers, "load": os.getloadavg()},
         "cases": {},
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -24,11 +24,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy, scipy and torch count the c
 
 import argparse
 import functools
-import importlib.metadata
 import json
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -46,6 +43,8 @@ from gentex_separation.classic.rof import energy, rof
 from gentex_separation.classic.rtv import rtv
 from skimage import data
 from skimage.restoration import denoise_tv_chambolle
+
+from gentex.bench.environment import environment
 
 Image = npt.NDArray[np.floating[Any]]
 Programs = dict[str, Callable[[], Any]]
@@ -216,25 +215,6 @@ def measured(programs: Programs, rounds: int) -> dict[str, Any]:
     return report
 
 
-def environment() -> dict[str, Any]:
-    folder = Path(__file__).parent
-    git = functools.partial(subprocess.run, cwd=folder, capture_output=True, text=True)
-    cpu = platform.processor()
-    if (info := Path("/proc/cpuinfo")).exists():
-        named = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = named[0].split(":", 1)[1].strip() if named else cpu
-    packages = ("torch", "numpy", "scipy", "scikit-image")
-    return {
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-        "python": platform.python_version(),
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load_average": os.getloadavg(),
-        "git_commit": git(["git", "rev-parse", "HEAD"]).stdout.strip(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default="benchmarks/results/speed-separation.json")
@@ -245,7 +225,7 @@ def main() -> None:
         "what": "classic separators at equal accuracy, 256×256, one thread",
         "command": " ".join(["python", *sys.argv]),
         "rounds": options.rounds,
-        "environment": environment(),
+        "environment": environment() | {"load": os.getloadavg()},
         "cases": {},
     }
     cases: dict[str, Callable[[], tuple[Programs, dict[str, Any]]]] = {}

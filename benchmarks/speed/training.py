@@ -26,10 +26,8 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -42,12 +40,14 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.backends.cpu import get_cpu_capability
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 import gentex
 from gentex import ImageShape, Trainable
+from gentex.bench.environment import environment
 from gentex.data import MemoryDataset
 from gentex.training import Progress
 
@@ -256,27 +256,6 @@ def comparisons(seconds: float) -> Iterator[tuple[str, Blocks]]:
         )
 
 
-def environment(threads: int) -> dict[str, Any]:
-    """What the numbers depend on beside the code."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
-    )
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "command": shlex.join(["python", *sys.argv]),
-        "commit": commit.stdout.strip(),
-        "date": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cpu": names[0] if names else platform.processor(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": len(names),
-        "threads": threads,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1)
@@ -292,7 +271,11 @@ def main() -> None:
             low, high = results[name][clock]["interval_95"]
             print(f"  {clock:4} {results[name][clock]['ratio']:.3f} [{low:.3f}, {high:.3f}]")
     if options.json:
-        record = {"environment": environment(options.threads), "results": results}
+        used = {
+            "command": shlex.join(["python", *sys.argv]),
+            "cpu_capability": get_cpu_capability(),
+        }
+        record = {"environment": environment() | used, "results": results}
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 

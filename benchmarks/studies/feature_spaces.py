@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -33,8 +31,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, pad
 
-import gentex
 from gentex import Encoder, ImageShape
+from gentex.bench.environment import environment
 from gentex.metrics import (
     frechet_distance,
     kernel_distance,
@@ -240,19 +238,6 @@ def main() -> None:
 
 def _in_a_line(row: re.Match[str]) -> str:
     return json.dumps([float(f"{value:.5g}") for value in json.loads(row[0])])
-
-
-def environment() -> dict[str, str]:
-    """What the numbers depend on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
-    return {
-        "gentex": gentex.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "git_commit": commit.stdout.strip(),
-    }
 
 
 if __name__ == "__main__":
