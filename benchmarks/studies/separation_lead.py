@@ -7,12 +7,14 @@ The best of each kind is the one with the best mean on the test images, which fa
 ones where there are more of them. A learned separator's value for an image is its mean over seeds.
 The lead is a mean over texture sources, each the mean over its ten images. Its interval (95 %) is
 Student's t over the sources, as another choice of sources would move it; the paired tests (t, and
-Wilcoxon's signed ranks) are over the images, and say less: images of one source are alike.
+Wilcoxon's signed ranks) are over the images, and say less: images of one source are alike. The
+values of all images stand in the record, for tests against what comes later.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -76,6 +78,8 @@ def compared(records: Iterable[Record], sources: tuple[str, ...]) -> dict[str, A
         "learned": learned.label,
         "classic": classic.label,
         "psnr": {row.label: by_source(row.images, sources) for row in ranked},
+        "sources": [*sources],
+        "psnr_of_images": {row.label: row.images.round(3).tolist() for row in ranked},
         "lead": mean,
         "lead_half_width_95_over_sources": half,
         "lead_by_source": leads,
@@ -108,7 +112,10 @@ def main(store: Path, out: Path) -> None:
     mean = statistics.fmean(result[level]["lead"] for level in LEVELS)
     click.echo(f"mean over levels: {mean:.2f} dB")
     content = {"mean_lead": mean, "levels": result, "environment": environment()}
-    out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    # The values of the images in a line for each row, so that the file can be read.
+    text = re.sub(r"\[[^][{}]*\]", lambda row: json.dumps(json.loads(row[0])), text)
+    out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
