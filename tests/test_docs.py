@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,13 @@ def test_recorded_runs_say_their_protocol() -> None:
             recorded["dtype"],
         ):
             assert said in line.replace("\n", " "), (heading, said)
+
+
+def test_the_tables_of_separation_are_those_of_the_records() -> None:
+    recipe = runpy.run_path(str(ROOT / "benchmarks/recipes/separation_tables.py"))
+    page = (ROOT / "docs/separation.md").read_text(encoding="utf-8")
+    for name, table in recipe["all_tables"]().items():
+        assert f"\n\n{table}\n" in page, name
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -24,15 +24,10 @@ LEVELS = ("easy", "medium", "hard")
 
 def compared(table: dict[str, Any]) -> str:
     """All separators on one level, the best first by its tuned column, where it has one."""
-
-    def rank(row: dict[str, Any]) -> float:
-        return -float(row["scores"].get(f"{MAIN}-tuned", row["scores"][MAIN])["mean"])
-
     lines = []
-    for row in sorted(table["rows"], key=rank):
-        scores = row["scores"]
-        cells = [_value(scores.get(f"{MAIN}{kind}"), 2) for kind in ("", "-tuned", "-oracle")]
-        cells += [_value(scores.get(f"{name}-tuned", scores[name]), 3) for name in SHOWN]
+    for row in sorted(table["rows"], key=lambda row: -float(_best(row, MAIN)["mean"])):
+        cells = [_value(row["scores"].get(MAIN + kind), 2) for kind in ("", "-tuned", "-oracle")]
+        cells += [_value(_best(row, name), 3) for name in SHOWN]
         lines.append([_label(row["architecture"]), *cells])
     return _markdown(["separator", "PSNR ↑", "tuned", "oracle", *SHOWN.values()], lines)
 
@@ -86,8 +81,8 @@ def sweep(tables: Sequence[dict[str, Any]], along: str) -> str:
     values: dict[str, list[str]] = {}
     for point in sorted(chosen, key=lambda p: dict(p)[along]):
         for row in points[point]["rows"]:
-            score = row["scores"].get(f"{MAIN}-tuned", row["scores"][MAIN])
-            values.setdefault(_label(row["architecture"]), []).append(_value(score, 2))
+            cell = _value(_best(row, MAIN), 2)
+            values.setdefault(_label(row["architecture"]), []).append(cell)
     head = [f"{dict(p)[along]:g}" for p in sorted(chosen, key=lambda p: dict(p)[along])]
     return _markdown([along, *head], [[label, *cells] for label, cells in sorted(values.items())])
 
@@ -119,8 +114,15 @@ def _label(architecture: str) -> str:
     return f"`{name.replace(TRAINED_ON, ']')}`{trained_on}"
 
 
+def _best(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """The score as tuned, where there is one."""
+    tuned = row["scores"].get(f"{name}-tuned")
+    found: dict[str, Any] = tuned if tuned and tuned["mean"] is not None else row["scores"][name]
+    return found
+
+
 def _value(score: dict[str, Any] | None, digits: int) -> str:
-    if score is None:
+    if score is None or score["mean"] is None:
         return ""
     spread = "" if score["half_width_95"] is None else f" ± {score['half_width_95']:.{digits}f}"
     return f"{score['mean']:.{digits}f}{spread}"

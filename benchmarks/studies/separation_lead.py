@@ -114,7 +114,7 @@ def main(store: Path, out: Path) -> None:
     content = {"mean_lead": mean, "levels": result, "environment": environment()}
     text = json.dumps(content, indent=1, ensure_ascii=False)
     # The values of the images in a line for each row, so that the file can be read.
-    text = re.sub(r"\[[^][{}]*\]", lambda row: json.dumps(json.loads(row[0])), text)
+    text = re.sub(r"\[\s[^][{}]*\]", lambda row: json.dumps(json.loads(row[0])), text)
     out.write_text(text + "\n", encoding="utf-8")
 
 
