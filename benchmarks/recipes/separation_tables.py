@@ -8,25 +8,31 @@ A test compares the page with what this prints.
 from __future__ import annotations
 
 import json
+import re
+import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gentex.data.composites.fingerprint import LEVELS
+from gentex.tasks.separation import MAIN
+from gentex.tasks.work import ORACLE, TUNED
+
 RESULTS = Path(__file__).parent.parent / "results"
-MAIN = "structure-psnr"
 TRAINED_ON = ",lr=0.0005,steps=600]"
 """Ends the label of the shipped network where it was trained on."""
 SHOWN = {"structure-ssim": "SSIM ↑", "edge-fscore": "edges ↑", "texture-simse": "texture error ↓"}
-LEVELS = ("easy", "medium", "hard")
+FIXED = {"amplitude": 0.06, "scale": 3.0}
+"""Where a sweep along the other stands."""
 
 
 def compared(table: dict[str, Any]) -> str:
     """All separators on one level, the best first by its tuned column, where it has one."""
     lines = []
     for row in sorted(table["rows"], key=lambda row: -float(_best(row, MAIN)["mean"])):
-        cells = [_value(row["scores"].get(MAIN + kind), 2) for kind in ("", "-tuned", "-oracle")]
+        cells = [_value(row["scores"].get(MAIN + kind), 2) for kind in ("", TUNED, ORACLE)]
         cells += [_value(_best(row, name), 3) for name in SHOWN]
         lines.append([_label(row["architecture"]), *cells])
     return _markdown(["separator", "PSNR ↑", "tuned", "oracle", *SHOWN.values()], lines)
@@ -74,17 +80,19 @@ def lead(study: dict[str, Any]) -> str:
 
 def sweep(tables: Sequence[dict[str, Any]], along: str) -> str:
     """PSNR along the amplitude or the scale; classic separators as tuned at each point."""
-    points = {_point(table): table for table in tables}
-    fixed = {"amplitude": "scale", "scale": "amplitude"}[along]
-    middle = {"amplitude": 0.06, "scale": 3.0}
-    chosen = sorted(p for p in points if dict(p)[fixed] == middle[fixed])
+    tables_at: dict[float, dict[str, Any]] = {}
+    for table in tables:
+        at = _point(table)
+        if all(at[name] == value for name, value in FIXED.items() if name != along):
+            tables_at[at[along]] = table
+    points = sorted(tables_at)
     values: dict[str, list[str]] = {}
-    for point in sorted(chosen, key=lambda p: dict(p)[along]):
-        for row in points[point]["rows"]:
+    for point in points:
+        for row in tables_at[point]["rows"]:
             cell = _value(_best(row, MAIN), 2)
             values.setdefault(_label(row["architecture"]), []).append(cell)
-    head = [f"{dict(p)[along]:g}" for p in sorted(chosen, key=lambda p: dict(p)[along])]
-    return _markdown([along, *head], [[label, *cells] for label, cells in sorted(values.items())])
+    lines = [[label, *cells] for label, cells in sorted(values.items())]
+    return _markdown([along, *(f"{point:g}" for point in points)], lines)
 
 
 def level(table: dict[str, Any]) -> str:
@@ -92,20 +100,17 @@ def level(table: dict[str, Any]) -> str:
     return str(table["dataset"]).partition(":")[2].partition("+")[0]
 
 
-def _point(table: dict[str, Any]) -> tuple[tuple[str, float], ...]:
-    options = str(table["dataset"]).partition("[")[2]
-    return tuple(
-        (name, float(options.partition(f"{name}=[")[2].partition(",")[0]))
-        for name in ("amplitude", "scale")
-    )
+def _point(table: dict[str, Any]) -> dict[str, float]:
+    """The amplitude and the scale that all textures of a table have."""
+    ranges = re.findall(r"(amplitude|scale)=\[([\d.]+)", table["dataset"])
+    return {name: float(value) for name, value in ranges}
 
 
 def _as_it_comes(found: dict[str, Any]) -> float:
     """The lead of the same network before it was trained on."""
     name = found["learned"].replace(TRAINED_ON, "]")
     first, classic = found["psnr"][name], found["psnr"][found["classic"]]
-    mean: float = sum(first[source] - classic[source] for source in classic) / len(classic)
-    return mean
+    return statistics.fmean(first[source] - classic[source] for source in classic)
 
 
 def _label(architecture: str) -> str:
@@ -116,7 +121,7 @@ def _label(architecture: str) -> str:
 
 def _best(row: dict[str, Any], name: str) -> dict[str, Any]:
     """The score as tuned, where there is one."""
-    tuned = row["scores"].get(f"{name}-tuned")
+    tuned = row["scores"].get(name + TUNED)
     found: dict[str, Any] = tuned if tuned and tuned["mean"] is not None else row["scores"][name]
     return found
 

@@ -17,8 +17,6 @@ DATA holds fashion-mnist/ and mnist/ (the idx files of their authors) and cifar1
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +25,7 @@ from typing import Any
 
 import torch
 from corruptions import Real, cifar10, corrupted, fashion_mnist
+from readable import readable
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, pad
@@ -231,13 +230,7 @@ def main() -> None:
                 print(f"{name:14s} {key:28s} {metric:18s} rank {judged['rank']:5.2f} ", end="")
                 print(f"seen {judged['seen']:4.0%}", flush=True)
             record["cpu_seconds"] = time.process_time() - began
-            text = json.dumps(record, indent=1)
-            # Rows of numbers in a line each, so that the file can be read.
-            options.out.write_text(re.sub(r"\[[^][{}]*\]", _in_a_line, text) + "\n")
-
-
-def _in_a_line(row: re.Match[str]) -> str:
-    return json.dumps([float(f"{value:.5g}") for value in json.loads(row[0])])
+            options.out.write_text(readable(record), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ values of all images stand in the record, for tests against what comes later.
 
 from __future__ import annotations
 
-import json
-import re
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+from readable import readable
 from scipy import stats
 
 import gentex
@@ -79,7 +78,7 @@ def compared(records: Iterable[Record], sources: tuple[str, ...]) -> dict[str, A
         "classic": classic.label,
         "psnr": {row.label: by_source(row.images, sources) for row in ranked},
         "sources": [*sources],
-        "psnr_of_images": {row.label: row.images.round(3).tolist() for row in ranked},
+        "psnr_of_images": {row.label: row.images.tolist() for row in ranked},
         "lead": mean,
         "lead_half_width_95_over_sources": half,
         "lead_by_source": leads,
@@ -112,10 +111,7 @@ def main(store: Path, out: Path) -> None:
     mean = statistics.fmean(result[level]["lead"] for level in LEVELS)
     click.echo(f"mean over levels: {mean:.2f} dB")
     content = {"mean_lead": mean, "levels": result, "environment": environment()}
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    # The values of the images in a line for each row, so that the file can be read.
-    text = re.sub(r"\[\s[^][{}]*\]", lambda row: json.dumps(json.loads(row[0])), text)
-    out.write_text(text + "\n", encoding="utf-8")
+    out.write_text(readable(content), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-# Its functions hold on to the group that there is when they are first imported, as optimisers do:
-# imported before there is one, so that leaving ends the group's threads.
+# Optimisers import this module, and its functions keep the group that there is by then: so it is
+# imported before there is one, and leaving a group ends its threads.
 import torch.distributed.nn
 from torch import Tensor, nn
 
